@@ -5,6 +5,7 @@
 #ifndef SW_BASE_CLOCK_H
 #define SW_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
