@@ -1,0 +1,140 @@
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/http_server.h"
+
+/* A server that answers with what it was asked, and a client made of one socket. */
+static void reply_line(struct sw_exchange *x) {
+    struct sw_str s =
+        sw_arena_printf(&x->arena, "%.*s %.*s?%.*s %llu", SW_ARG(x->method), SW_ARG(x->path),
+                        SW_ARG(x->query), (unsigned long long)x->body_received);
+    sw_reply_bytes(x, 200, s);
+}
+static void job(void *context, struct sw_exchange *x) { reply_line(x); }
+static void head(void *context, struct sw_exchange *x) {
+    if (sw_str_is(x->path, "/refuse")) sw_reply_bytes(x, 401, SW_STR("no"));
+    if (sw_str_is(x->path, "/later")) sw_exchange_defer(x, job);
+}
+static void body(void *context, struct sw_exchange *x, const void *bytes, size_t len) {}
+static void end(void *context, struct sw_exchange *x) {
+    if (sw_str_is(x->path, "/file")) {
+        sw_reply_file(x, 206, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), 1, 3);
+        return;
+    }
+    if (sw_str_is(x->path, "/header")) sw_reply_header(x, "X-Bad", sw_str("a\r\nSet-Cookie: b"));
+    reply_line(x);
+}
+static void done(void *context, struct sw_exchange *x, bool complete) {}
+
+static struct sw_server *server;
+
+static int start(void **state) {
+    struct sw_error err;
+    struct sw_server_options o = {.address = "127.0.0.1:0",
+                                  .threads = 2,
+                                  .head_timeout_s = 1,
+                                  .handler = {NULL, head, body, end, done}};
+    return sw_server_start(&o, &server, &err) ? -1 : 0;
+}
+static int stop(void **state) {
+    sw_server_stop(server, 100);
+    return 0;
+}
+
+/* Sends the text and reads until the other side closes, or until all of want has been seen. */
+static struct sw_str talk(const char *request, const char *want) {
+    static char answer[65536];
+    size_t len = 0;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)sw_server_port(server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (void *)&to, sizeof to), 0);
+    assert_true(write(fd, request, strlen(request)) > 0);
+    for (ssize_t n; (n = read(fd, answer + len, sizeof answer - 1 - len)) > 0;) {
+        len += (size_t)n;
+        answer[len] = 0;
+        if (want && strstr(answer, want)) break;
+    }
+    answer[len] = 0;
+    close(fd);
+    return sw_str_n(answer, len);
+}
+static bool has(struct sw_str s, const char *needle) {
+    return sw_str_find(s, sw_str(needle)) != SIZE_MAX;
+}
+
+static void path_and_query_arrive_undecoded(void **state) {
+    assert_true(has(talk("GET /a%2f..%2Fb/../c?x=%41 HTTP/1.1\r\nHost: h\r\n\r\n", " 0"),
+                    "GET /a%2f..%2Fb/../c?x=%41 0"));
+}
+static void bodies_are_counted_and_connections_kept(void **state) {
+    struct sw_str s = talk("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"
+                           "PATCH /y HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                           "3\r\nabc\r\n0\r\n\r\n",
+                           "PATCH /y? 3");
+    assert_true(has(s, "PUT /x? 5"));
+    assert_true(has(s, "PATCH /y? 3"));
+}
+static void refusals_never_make_a_body_a_request(void **state) {
+    struct sw_str s =
+        talk("PATCH /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 29\r\n\r\n"
+             "GET /sneak HTTP/1.1\r\nHost:h\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n",
+             "/next");
+    assert_true(has(s, "401"));
+    assert_false(has(s, "/sneak"));
+    assert_true(has(s, "/next"));
+    s = talk("PATCH /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n"
+             "GET /sneak HTTP/1.1\r\nHost:h\r\n\r\n",
+             NULL);
+    assert_true(has(s, "401"));
+    assert_false(has(s, "/sneak"));
+}
+static void ambiguous_framing_is_refused(void **state) {
+    static const char *const bad[] = {
+        "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\nabc",
+        "POST /x HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n",
+        "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "GET /x HTTP/1.1\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct sw_str s = talk(bad[i], NULL);
+        if (!has(s, " 400 ") || has(s, "200 OK")) fail_msg("request %zu: %.*s", i, SW_ARG(s));
+    }
+}
+static void deferred_work_replies(void **state) {
+    assert_true(has(talk("GET /later HTTP/1.1\r\nHost: h\r\n\r\n", " 0"), "GET /later? 0"));
+}
+static void files_are_sent_in_part(void **state) {
+    assert_true(has(talk("GET /file HTTP/1.1\r\nHost: h\r\n\r\n", "ELF"), "\r\n\r\nELF"));
+}
+static void header_values_cannot_add_headers(void **state) {
+    assert_false(has(talk("GET /header HTTP/1.1\r\nHost: h\r\n\r\n", " 0"), "Set-Cookie"));
+}
+static void a_head_that_never_ends_is_cut_off(void **state) {
+    struct sw_str s = talk("GET /slow HTTP/1.1\r\nHost: h\r\nX-A", NULL);
+    assert_false(has(s, "200"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(path_and_query_arrive_undecoded),
+        cmocka_unit_test(bodies_are_counted_and_connections_kept),
+        cmocka_unit_test(refusals_never_make_a_body_a_request),
+        cmocka_unit_test(ambiguous_framing_is_refused),
+        cmocka_unit_test(deferred_work_replies),
+        cmocka_unit_test(files_are_sent_in_part),
+        cmocka_unit_test(header_values_cannot_add_headers),
+        cmocka_unit_test(a_head_that_never_ends_is_cut_off),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
