@@ -54,8 +54,8 @@ SW_NODISCARD enum sw_code sw_df_expand_words(struct sw_arena *arena, const struc
                                              struct sw_str word, struct sw_df_words *ret_words,
                                              struct sw_error *err);
 /* Expands names and values of ENV or LABEL. All of them see lex's environment as it was before the
- * instruction: in ENV a=1 b=$a, b gets the old a. *ret_pairs is a new array of pairs->n. unset and
- * used, where not NULL, get the variables of all of them. */
+ * instruction: in ENV a=1 b=$a, b gets the old a. *ret_pairs is a new array of pairs->n;
+ * *ret_unset, where not NULL, gets the unset variables of all of them. */
 SW_NODISCARD enum sw_code sw_df_expand_pairs(struct sw_arena *arena, const struct sw_df_lex *lex,
                                              const struct sw_df_pairs *pairs,
                                              struct sw_df_pairs *ret_pairs,
