@@ -39,6 +39,8 @@ struct sw_json {
 struct sw_json_limits {
     size_t bytes;   /* of the document; 0 stands for 16 MiB */
     unsigned depth; /* nested arrays and objects; 0 stands for 64 */
+    size_t values;  /* values and members; 0 stands for 1 million (an empty object of two bytes
+                     * costs some 200 bytes of memory while it is read) */
 };
 
 /* Everything returned is in the arena. Refused (SW_SYNTAX, with line and column): anything but one

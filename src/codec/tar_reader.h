@@ -35,30 +35,8 @@ struct sw_tar_piece {
     bool hole; /* the bytes are zeros that the archive does not store; may be seeked over */
 };
 
-struct sw_tar_region {
-    uint64_t offset, len;
-};
-
 struct sw_tar_reader {
-    struct sw_tar_source source;
-    struct sw_tar_limits limits;
-    struct sw_str chunk; /* what is left of the lent chunk */
-    uint64_t offset;     /* bytes of the archive that were consumed */
-    uint64_t n_entries;
-    struct sw_tar_entry entry; /* what _next returned */
-    uint64_t stored_left;      /* content bytes of the entry that are still in the archive */
-    size_t pad_left;
-    uint64_t file_offset; /* next byte of the content to hand out */
-    size_t region;        /* next region of a sparse file */
-    bool sparse, ended;
-    struct sw_tar_region *regions; /* owned */
-    size_t n_regions, cap_regions;
-    struct sw_buf local, global; /* pax records of this entry; of the archive */
-    struct sw_buf long_name, long_link;
-    struct sw_buf names, numbers; /* joined names; blocks that spanned chunks */
-    struct sw_tar_xattr *xattrs;  /* owned; views into local or global */
-    size_t n_xattrs, cap_xattrs;
-    unsigned char block[SW_TAR_BLOCK]; /* a header that spanned chunks */
+    struct sw_tar_reader_state *state; /* owned, private */
 };
 
 /* limits may be NULL. */
