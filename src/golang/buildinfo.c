@@ -1,0 +1,240 @@
+#include "golang/buildinfo.h"
+
+#include "base/mem.h"
+
+enum {
+    HEADER_SIZE = 32,
+    HEADER_ALIGN = 16,
+    MAGIC_SIZE = 14,
+    FRAME_SIZE = 16, /* sentinels around the module text */
+    CHUNK_SIZE = 1 << 20,
+    FLAG_BIG_ENDIAN = 1,
+    FLAG_INLINE = 2,
+};
+
+static const char magic[] = "\xff Go buildinf:";
+
+/* Where the header is looked for: its own section, else the first writable data segment. */
+static const struct sw_object_part *data_part(const struct sw_object *o) {
+    const char *own = o->format == SW_OBJECT_MACHO ? "__go_buildinfo" : ".go.buildinfo";
+    const struct sw_object_part *p = sw_object_section(o, own);
+    if (p && p->file_size) return p;
+    const struct sw_object_part *parts = o->n_segments ? o->segments : o->sections;
+    size_t n = o->n_segments ? o->n_segments : o->n_sections;
+    for (size_t i = 0; i < n; i++)
+        if ((parts[i].flags & SW_OBJECT_WRITE) && !(parts[i].flags & SW_OBJECT_EXEC) &&
+            parts[i].file_size)
+            return &parts[i];
+    return NULL;
+}
+
+/* Finds the aligned header in a part of the file; its place in the source, or SW_NOT_FOUND. */
+static enum sw_code find_header(const struct sw_source *s, const struct sw_object_part *p,
+                                uint64_t *ret, struct sw_error *err) {
+    SW_FREE char *chunk = sw_malloc(CHUNK_SIZE);
+    /* Alignment is that of the address, which sections keep modulo the page in the file. */
+    uint64_t skip = (HEADER_ALIGN - p->addr % HEADER_ALIGN) % HEADER_ALIGN;
+    uint64_t size = p->file_size < SW_GO_SEARCH_MAX ? p->file_size : SW_GO_SEARCH_MAX;
+    for (uint64_t at = skip; at + HEADER_SIZE <= size; at += CHUNK_SIZE) {
+        size_t len = size - at < CHUNK_SIZE ? (size_t)(size - at) : CHUNK_SIZE;
+        enum sw_code code = sw_source_read(s, p->offset + at, chunk, len, err);
+        if (code) return code;
+        for (size_t i = 0; i + MAGIC_SIZE <= len; i += HEADER_ALIGN) {
+            if (chunk[i] != magic[0] || memcmp(chunk + i, magic, MAGIC_SIZE) != 0) continue;
+            if (size - at - i < HEADER_SIZE) break;
+            *ret = p->offset + at + i;
+            return SW_OK;
+        }
+    }
+    return sw_fail(err, SW_NOT_FOUND, "not a Go program: no build information");
+}
+
+/* A string with its length before it as a varint, at *at within [.., end); advances *at. */
+static enum sw_code read_inline(struct sw_arena *a, const struct sw_source *s, uint64_t *at,
+                                uint64_t end, size_t max, struct sw_str *ret,
+                                struct sw_error *err) {
+    uint64_t len = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        uint8_t b;
+        if (shift > 56 || *at >= end)
+            return sw_fail(err, SW_CORRUPT, "the Go build information is cut");
+        enum sw_code code = sw_source_read(s, *at, &b, 1, err);
+        if (code) return code;
+        ++*at;
+        len |= (uint64_t)(b & 0x7f) << shift;
+        if (!(b & 0x80)) break;
+    }
+    if (len > end - *at) return sw_fail(err, SW_CORRUPT, "the Go build information is cut");
+    if (len > max)
+        return sw_fail(err, SW_LIMIT, "Go build information of more than %zu bytes", max);
+    char *text = sw_arena_alloc(a, (size_t)len + 1);
+    enum sw_code code = sw_source_read(s, *at, text, (size_t)len, err);
+    if (code) return code;
+    *at += len;
+    *ret = sw_str_n(text, (size_t)len);
+    return SW_OK;
+}
+
+/* A Go string header (address, length) at a virtual address, as before 1.18. */
+static enum sw_code read_pointed(struct sw_arena *a, const struct sw_object *o,
+                                 const struct sw_source *s, uint64_t addr, unsigned word, bool big,
+                                 size_t max, struct sw_str *ret, struct sw_error *err) {
+    uint8_t head[16];
+    *ret = SW_STR("");
+    if (addr == 0) return SW_OK;
+    enum sw_code code = sw_object_read_at(o, s, addr, head, 2 * word, err);
+    if (code) return code;
+    uint64_t v[2] = {0, 0};
+    for (unsigned i = 0; i < 2 * word; i++)
+        v[i / word] |= (uint64_t)head[i] << (8 * (big ? word - 1 - i % word : i % word));
+    if (v[1] == 0) return SW_OK;
+    if (v[1] > max)
+        return sw_fail(err, SW_LIMIT, "Go build information of more than %zu bytes", max);
+    const struct sw_object_part *part = sw_object_at(o, v[0]);
+    if (!part || v[1] > part->file_size)
+        return sw_fail(err, SW_CORRUPT, "the Go build information points outside of the file");
+    char *text = sw_arena_alloc(a, (size_t)v[1] + 1);
+    code = sw_object_read_at(o, s, v[0], text, (size_t)v[1], err);
+    if (code) return code;
+    *ret = sw_str_n(text, (size_t)v[1]);
+    return SW_OK;
+}
+
+static enum sw_code read_strings(struct sw_arena *a, const struct sw_object *o,
+                                 const struct sw_source *s, uint64_t at, uint64_t end,
+                                 struct sw_str *version, struct sw_str *modules,
+                                 struct sw_error *err) {
+    uint8_t head[HEADER_SIZE];
+    enum sw_code code = sw_source_read(s, at, head, sizeof head, err);
+    if (code) return code;
+    unsigned flags = head[15], word = head[14];
+    if (flags & FLAG_INLINE) {
+        at += HEADER_SIZE;
+        code = read_inline(a, s, &at, end, SW_GO_VERSION_TEXT_MAX, version, err);
+        return code ? code : read_inline(a, s, &at, end, SW_GO_MODULES_TEXT_MAX, modules, err);
+    }
+    if (word != 4 && word != 8)
+        return sw_fail(err, SW_CORRUPT, "Go build information with pointers of %u bytes", word);
+    uint64_t pointers[2] = {0, 0};
+    bool big = flags & FLAG_BIG_ENDIAN;
+    for (unsigned i = 0; i < 2 * word; i++)
+        pointers[i / word] |= (uint64_t)head[16 + i]
+                              << (8 * (big ? word - 1 - i % word : i % word));
+    code = read_pointed(a, o, s, pointers[0], word, big, SW_GO_VERSION_TEXT_MAX, version, err);
+    if (code) return code;
+    return read_pointed(a, o, s, pointers[1], word, big, SW_GO_MODULES_TEXT_MAX, modules, err);
+}
+
+struct sw_str sw_go_version_clean(struct sw_str raw) {
+    raw = sw_str_trim(raw);
+    if (sw_str_starts(raw, SW_STR("devel "))) return raw;
+    size_t end = 0;
+    while (end < raw.len && raw.ptr[end] != ' ' && raw.ptr[end] != '\t' && raw.ptr[end] != '(')
+        end++;
+    raw = sw_str_sub(raw, 0, end);
+    size_t x = sw_str_find(raw, SW_STR("-X:"));
+    return x == SIZE_MAX ? raw : sw_str_sub(raw, 0, x);
+}
+
+static void take_module(struct sw_str rest, struct sw_str *path, struct sw_str *version,
+                        struct sw_str *sum) {
+    sw_str_cut(rest, '\t', path, &rest);
+    sw_str_cut(rest, '\t', version, &rest);
+    sw_str_cut(rest, '\t', sum, &rest);
+}
+
+/* Values of settings may be quoted as Go strings; only what such values contain is undone. */
+static struct sw_str unquote(struct sw_arena *a, struct sw_str v) {
+    if (v.len < 2 || v.ptr[0] != '"' || v.ptr[v.len - 1] != '"') {
+        if (v.len >= 2 && v.ptr[0] == '`' && v.ptr[v.len - 1] == '`')
+            return sw_str_sub(v, 1, v.len - 2);
+        return v;
+    }
+    char *out = sw_arena_alloc(a, v.len);
+    size_t n = 0;
+    for (size_t i = 1; i + 1 < v.len; i++) {
+        char c = v.ptr[i];
+        if (c == '\\' && i + 2 < v.len) {
+            c = v.ptr[++i];
+            c = c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+        }
+        out[n++] = c;
+    }
+    return sw_str_n(out, n);
+}
+
+enum sw_code sw_go_buildinfo_parse(struct sw_arena *a, struct sw_str text,
+                                   struct sw_go_buildinfo *info, struct sw_error *err) {
+    size_t n_deps = 0;
+    struct sw_str rest = text, line;
+    while (sw_str_next(&rest, '\n', &line))
+        if (sw_str_starts(line, SW_STR("dep\t"))) n_deps++;
+    if (n_deps > SW_GO_MODULES_MAX)
+        return sw_fail(err, SW_LIMIT, "a Go program of more than %d modules", SW_GO_MODULES_MAX);
+    info->deps = sw_arena_array(a, n_deps, sizeof *info->deps);
+    info->n_deps = 0;
+    struct sw_go_module *last = NULL;
+    rest = text;
+    for (unsigned number = 1; sw_str_next(&rest, '\n', &line); number++) {
+        struct sw_str word, value;
+        if (line.len == 0) continue;
+        if (!sw_str_cut(line, '\t', &word, &value))
+            return sw_fail(err, SW_CORRUPT, "line %u of the Go module text has no value", number);
+        if (sw_str_is(word, "path")) {
+            info->path = value;
+        } else if (sw_str_is(word, "mod") || sw_str_is(word, "dep")) {
+            last = sw_str_is(word, "mod") ? &info->main : &info->deps[info->n_deps++];
+            take_module(value, &last->path, &last->version, &last->sum);
+        } else if (sw_str_is(word, "=>")) {
+            if (!last)
+                return sw_fail(err, SW_CORRUPT, "line %u of the Go module text replaces nothing",
+                               number);
+            last->replaced = true;
+            take_module(value, &last->replace_path, &last->replace_version, &last->replace_sum);
+        } else if (sw_str_is(word, "build")) {
+            struct sw_str name;
+            if (!sw_str_cut(value, '=', &name, &value))
+                return sw_fail(err, SW_CORRUPT, "line %u of the Go module text sets nothing",
+                               number);
+            sw_pairs_set(a, &info->settings, unquote(a, name), unquote(a, value));
+        }
+        /* Other words belong to newer versions of the format. */
+        enum sw_code code = sw_arena_check(a, "the Go module text", err);
+        if (code) return code;
+    }
+    info->has_modules = info->main.path.len != 0 || info->n_deps != 0 || info->path.len != 0;
+    return SW_OK;
+}
+
+enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
+                                  const struct sw_source *s, struct sw_go_buildinfo *ret,
+                                  struct sw_error *err) {
+    struct sw_go_buildinfo info = {0};
+    const struct sw_object_part *part = data_part(o);
+    uint64_t at = 0;
+    enum sw_code code = SW_NOT_FOUND;
+    if (part)
+        code = find_header(s, part, &at, err);
+    else
+        sw_fail(err, SW_NOT_FOUND, "not a Go program: no data segment");
+    if (code == SW_NOT_FOUND && o->packed)
+        return sw_fail(err, SW_UNSUPPORTED,
+                       "the program is packed by UPX; scan it before it is packed");
+    if (code) return code;
+    struct sw_str modules;
+    code = read_strings(a, o, s, at, part->offset + part->file_size, &info.go_version_raw, &modules,
+                        err);
+    if (code) return code;
+    if (info.go_version_raw.len == 0 || !sw_str_is_utf8(info.go_version_raw))
+        return sw_fail(err, SW_CORRUPT, "the Go build information holds no version");
+    info.go_version = sw_go_version_clean(info.go_version_raw);
+    if (modules.len >= 2 * FRAME_SIZE + 1 && modules.ptr[modules.len - FRAME_SIZE - 1] == '\n') {
+        modules = sw_str_sub(modules, FRAME_SIZE, modules.len - 2 * FRAME_SIZE);
+        if (!sw_str_is_utf8(modules))
+            return sw_fail(err, SW_CORRUPT, "the Go module text is not UTF-8");
+        code = sw_go_buildinfo_parse(a, modules, &info, err);
+        if (code) return code;
+    }
+    *ret = info;
+    return sw_arena_check(a, "the Go build information", err);
+}
