@@ -250,8 +250,8 @@ enum sw_code sw_json_opt_bool(const struct sw_json *obj, const char *key, bool *
     return code;
 }
 
-static enum sw_code digest_of_node(const struct sw_json *node, struct sw_digest *ret,
-                                   struct sw_error *err) {
+enum sw_code sw_json_digest_of(const struct sw_json *node, struct sw_digest *ret,
+                               struct sw_error *err) {
     enum sw_code code = sw_json_expect(node, SW_JSON_STRING, err);
     if (code) return code;
     code = sw_digest_parse(node->text, ret, err);
@@ -266,14 +266,14 @@ enum sw_code sw_json_opt_digest(const struct sw_json *obj, const char *key, stru
                                 struct sw_error *err) {
     const struct sw_json *node = sw_json_get(obj, key);
     if (!node || node->type == SW_JSON_NULL) return SW_OK;
-    return digest_of_node(node, ret, err);
+    return sw_json_digest_of(node, ret, err);
 }
 
 enum sw_code sw_json_need_digest(const struct sw_json *obj, const char *key, struct sw_digest *ret,
                                  struct sw_error *err) {
     const struct sw_json *node;
     enum sw_code code = sw_json_need_node(obj, key, SW_JSON_STRING, &node, err);
-    return code ? code : digest_of_node(node, ret, err);
+    return code ? code : sw_json_digest_of(node, ret, err);
 }
 
 enum sw_code sw_json_opt_strs(struct sw_arena *a, const struct sw_json *obj, const char *key,

@@ -77,6 +77,9 @@ SW_NODISCARD enum sw_code sw_json_opt_bool(const struct sw_json *obj, const char
                                            struct sw_error *err);
 SW_NODISCARD enum sw_code sw_json_opt_digest(const struct sw_json *obj, const char *key,
                                              struct sw_digest *ret, struct sw_error *err);
+/* The node itself, such as an item of an array, as a digest. */
+SW_NODISCARD enum sw_code sw_json_digest_of(const struct sw_json *node, struct sw_digest *ret,
+                                            struct sw_error *err);
 SW_NODISCARD enum sw_code sw_json_need_digest(const struct sw_json *obj, const char *key,
                                               struct sw_digest *ret, struct sw_error *err);
 /* A member of type array or object. */

@@ -29,6 +29,8 @@ void sw_index_add(struct sw_arena *a, struct sw_index *index, const struct sw_de
  * entry without a platform is taken only where nothing else fits. NULL where none does. */
 const struct sw_descriptor *sw_index_choose(const struct sw_index *index,
                                             const struct sw_platform *want);
+/* Whether an entry describes another one (BuildKit's attestation manifests) and is no image. */
+bool sw_descriptor_is_attestation(const struct sw_descriptor *d);
 /* "linux/amd64, linux/arm/v7", for errors. */
 struct sw_str sw_index_platforms(struct sw_arena *a, const struct sw_index *index);
 

@@ -13,6 +13,7 @@ struct sw_manifest {
     struct sw_descriptor config;
     struct sw_descriptor *layers; /* arena */
     size_t n_layers;
+    size_t cap_layers;             /* slots; managed by _add_layer */
     struct sw_descriptor *subject; /* arena; NULL where there is none */
     struct sw_pairs annotations;
 };

@@ -42,5 +42,7 @@ bool sw_platform_is_known(const struct sw_platform *p);
 SW_NODISCARD enum sw_code sw_platform_from_json(struct sw_arena *a, const struct sw_json *node,
                                                 struct sw_platform *ret, struct sw_error *err);
 void sw_platform_to_json(struct sw_json_writer *w, const struct sw_platform *p);
+/* The members alone, as they stand in an image's configuration. */
+void sw_platform_members_to_json(struct sw_json_writer *w, const struct sw_platform *p);
 
 #endif
