@@ -184,7 +184,7 @@ size_t sw_go_constraint_pick(const struct sw_go_constraint *c, const struct sw_g
 
 void sw_go_constraint_format(const struct sw_go_constraint *c, struct sw_buf *to) {
     static const char *const ops[] = {"", "!=", "<", "<=", ">", ">=", ""};
-    char text[SW_GO_VERSION_TEXT_MAX];
+    char text[SW_GO_VERSION_SIZE];
     if (c->want >= SW_GO_WANT_LATEST) {
         static const char *const words[] = {"latest", "oldstable", "tip"};
         sw_buf_add_text(to, words[c->want - SW_GO_WANT_LATEST]);

@@ -91,27 +91,27 @@ struct sw_go_version sw_go_version_line(const struct sw_go_version *v) {
 static const char *const stage_names[] = {"", "alpha", "beta", "rc"};
 
 struct sw_str sw_go_version_format(const struct sw_go_version *v,
-                                   char ret_text[SW_GO_VERSION_TEXT_MAX]) {
+                                   char ret_text[SW_GO_VERSION_SIZE]) {
     int n;
     if (v->stage != SW_GO_FINAL)
-        n = snprintf(ret_text, SW_GO_VERSION_TEXT_MAX, "%u.%u%s%u", v->major, v->minor,
+        n = snprintf(ret_text, SW_GO_VERSION_SIZE, "%u.%u%s%u", v->major, v->minor,
                      stage_names[v->stage], v->pre);
     else if (v->major == 1 && v->minor == 0 && v->patch == 0)
-        n = snprintf(ret_text, SW_GO_VERSION_TEXT_MAX, "1");
+        n = snprintf(ret_text, SW_GO_VERSION_SIZE, "1");
     else if (v->patch == SW_GO_PATCH_NONE || (v->patch == 0 && v->major == 1 && v->minor < 21))
-        n = snprintf(ret_text, SW_GO_VERSION_TEXT_MAX, "%u.%u", v->major, v->minor);
+        n = snprintf(ret_text, SW_GO_VERSION_SIZE, "%u.%u", v->major, v->minor);
     else
-        n = snprintf(ret_text, SW_GO_VERSION_TEXT_MAX, "%u.%u.%d", v->major, v->minor, v->patch);
+        n = snprintf(ret_text, SW_GO_VERSION_SIZE, "%u.%u.%d", v->major, v->minor, v->patch);
     return sw_str_n(ret_text, (size_t)n);
 }
 
 struct sw_str sw_go_version_format_semver(const struct sw_go_version *v,
-                                          char ret_text[SW_GO_VERSION_TEXT_MAX]) {
-    int n = snprintf(ret_text, SW_GO_VERSION_TEXT_MAX, "%u.%u.%d", v->major, v->minor,
+                                          char ret_text[SW_GO_VERSION_SIZE]) {
+    int n = snprintf(ret_text, SW_GO_VERSION_SIZE, "%u.%u.%d", v->major, v->minor,
                      v->patch == SW_GO_PATCH_NONE ? 0 : v->patch);
     if (v->stage != SW_GO_FINAL)
-        n += snprintf(ret_text + n, SW_GO_VERSION_TEXT_MAX - (size_t)n, "-%s.%u",
-                      stage_names[v->stage], v->pre);
+        n += snprintf(ret_text + n, SW_GO_VERSION_SIZE - (size_t)n, "-%s.%u", stage_names[v->stage],
+                      v->pre);
     return sw_str_n(ret_text, (size_t)n);
 }
 

@@ -15,7 +15,7 @@ enum sw_go_stage { SW_GO_FINAL, SW_GO_ALPHA, SW_GO_BETA, SW_GO_RC };
 
 #define SW_GO_PATCH_NONE (-1)
 /* Longest text of a version: "go" and four numbers of 9 digits. */
-#define SW_GO_VERSION_TEXT_MAX 48
+#define SW_GO_VERSION_SIZE 48
 
 struct sw_go_version {
     uint32_t major, minor;
@@ -51,10 +51,10 @@ static inline bool sw_go_version_same_line(const struct sw_go_version *a,
 
 /* As releases are named, without "go": "1.20" (never 1.20.0), "1.21.0", "1.22rc1". */
 struct sw_str sw_go_version_format(const struct sw_go_version *v,
-                                   char ret_text[SW_GO_VERSION_TEXT_MAX]);
+                                   char ret_text[SW_GO_VERSION_SIZE]);
 /* As advisories write it: 1.21.0-rc.2, 1.20.0. */
 struct sw_str sw_go_version_format_semver(const struct sw_go_version *v,
-                                          char ret_text[SW_GO_VERSION_TEXT_MAX]);
+                                          char ret_text[SW_GO_VERSION_SIZE]);
 /* The reverse: "1.21.0-rc.2", "1.21.0-0" (before every prerelease of 1.21). */
 bool sw_go_version_read_semver(struct sw_str text, struct sw_go_version *ret);
 
