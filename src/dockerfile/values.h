@@ -26,17 +26,17 @@ struct sw_df_ports {
 SW_NODISCARD enum sw_code sw_df_ports_parse(struct sw_str word, struct sw_df_ports *ret,
                                             struct sw_error *err);
 
-/* --chmod: an octal number up to 07777, or symbolic clauses as of chmod(1): "u=rwX,go=rX". */
+/* --chmod: an octal number up to 07777, or symbolic clauses as of chmod(1) with umask 0:
+ * "u=rwX,go=rX". */
 #define SW_DF_CHMOD_STEPS 64
 struct sw_df_chmod {
     bool octal;
-    uint32_t mode; /* octal */
+    uint16_t mode; /* octal */
     struct {
-        char op;       /* + - = */
-        uint32_t who;  /* mask of 07777 bits that the clause may touch */
-        uint32_t bits; /* permission bits for all of u, g, o; masked by who */
-        char copy;     /* 'u', 'g', 'o': take the bits from there; 0 */
-        bool exec_x;   /* X: execute only for directories and what is executable already */
+        char op;       /* + - set or clear bits; X set them where something may be executed or it
+                          is a directory; u g o write those permissions to the places in bits */
+        char how;      /* of u g o: + - = */
+        uint16_t bits; /* of 07777 */
     } steps[SW_DF_CHMOD_STEPS];
     size_t n_steps;
 };
@@ -49,8 +49,8 @@ uint32_t sw_df_chmod_apply(const struct sw_df_chmod *chmod, uint32_t mode, bool 
 SW_NODISCARD enum sw_code sw_df_signal_parse(struct sw_str text, int *ret_signal,
                                              struct sw_error *err);
 
-/* "user", "user:group", "1000:1000" of --chown and USER. A part that is missing has .ptr NULL.
- * SW_SYNTAX for an empty user or more than one colon. */
+/* "user", "user:group", "1000:1000", ":group" of --chown and USER. A part that is missing or empty
+ * has .ptr NULL. SW_SYNTAX for more than one colon. */
 struct sw_df_owner {
     struct sw_str user, group;
 };
@@ -60,8 +60,8 @@ SW_NODISCARD enum sw_code sw_df_owner_parse(struct sw_str text, struct sw_df_own
 /* Booleans as Go's strconv.ParseBool: 1 t T TRUE true True 0 f F FALSE false False. */
 bool sw_df_bool_parse(struct sw_str text, bool *ret);
 
-/* WORKDIR: joins an absolute or relative path to the current directory and cleans it ("" counts as
- * "/"). The result is absolute, in the arena. */
+/* WORKDIR: an absolute path stays as written, as BuildKit keeps it; a relative one is joined to the
+ * current directory and cleaned; "" gives the current one ("" counts as "/"). In the arena. */
 struct sw_str sw_df_workdir_join(struct sw_arena *arena, struct sw_str current, struct sw_str path);
 /* Go's path.Clean: "a//b/../c/." gives "a/c", "" gives ".". */
 struct sw_str sw_df_path_clean(struct sw_arena *arena, struct sw_str path);
