@@ -2,16 +2,12 @@
 
 #include "base/buf.h"
 #include "dockerfile/limits.h"
+#include "dockerfile/list_internal.h"
 #include "dockerfile/rune_internal.h"
 #include "dockerfile/subst_internal.h"
 
 #define END UINT32_MAX /* the rune after the last one */
 #define NOT_CLOSED "the closing %s is missing"
-
-struct name_list {
-    struct sw_df_words words;
-    size_t cap;
-};
 
 /* The text that is read, and what belongs to one call of the public functions. */
 struct lexer {
@@ -21,7 +17,7 @@ struct lexer {
     uint32_t escape;
     bool keep_escapes; /* changes inside ${} */
     unsigned depth;
-    struct name_list used, unset;
+    struct sw_df_list used, unset;
     struct sw_error *err;
 };
 
@@ -30,7 +26,7 @@ struct sink {
     struct sw_buf text;
     bool split; /* words are wanted */
     struct sw_buf word;
-    struct name_list words;
+    struct sw_df_list words;
     struct sw_arena *arena;
 };
 
@@ -46,26 +42,15 @@ static void sink_init(struct sink *s, struct sw_arena *arena, bool split) {
     sw_buf_init(&s->word, SW_DF_EXPANSION_MAX);
 }
 
-static void list_add(struct sw_arena *arena, struct name_list *list, struct sw_str s) {
-    if (list->words.n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 8;
-        struct sw_str *items = sw_arena_array(arena, cap, sizeof *items);
-        if (list->words.n > 0) memcpy(items, list->words.items, list->words.n * sizeof *items);
-        list->words.items = items;
-        list->cap = cap;
-    }
-    list->words.items[list->words.n++] = s;
-}
-
-static void list_add_once(struct sw_arena *arena, struct name_list *list, struct sw_str s) {
+static void list_add_once(struct sw_arena *arena, struct sw_df_list *list, struct sw_str s) {
     for (size_t i = 0; i < list->words.n; i++)
         if (sw_str_eq(list->words.items[i], s)) return;
-    list_add(arena, list, s);
+    sw_df_list_add(arena, list, s);
 }
 
 static void end_word(struct sink *s) {
     if (s->word.len == 0) return;
-    list_add(s->arena, &s->words, sw_arena_str(s->arena, sw_buf_str(&s->word)));
+    sw_df_list_add(s->arena, &s->words, sw_arena_str(s->arena, sw_buf_str(&s->word)));
     sw_buf_reset(&s->word);
 }
 

@@ -1,5 +1,7 @@
 #include "dockerfile/expand.h"
 
+#include "dockerfile/list_internal.h"
+
 static struct sw_df_pair *lookup(const struct sw_df_vars *vars, struct sw_str name) {
     for (size_t i = 0; i < vars->n; i++)
         if (sw_str_eq(vars->items[i].name, name)) return &vars->items[i];
@@ -9,14 +11,8 @@ static struct sw_df_pair *lookup(const struct sw_df_vars *vars, struct sw_str na
 void sw_df_vars_set(struct sw_df_vars *vars, struct sw_str name, struct sw_str value) {
     struct sw_df_pair *pair = lookup(vars, name);
     if (!pair) {
-        if (vars->n == vars->cap) {
-            size_t cap = vars->cap ? vars->cap * 2 : 16;
-            struct sw_df_pair *items = sw_arena_array(vars->arena, cap, sizeof *items);
-            if (vars->n > 0) memcpy(items, vars->items, vars->n * sizeof *items);
-            vars->items = items;
-            vars->cap = cap;
-        }
-        pair = &vars->items[vars->n++];
+        pair = SW_DF_PUSH(vars->arena, vars->items, vars->n, vars->cap);
+        *pair = (struct sw_df_pair){0};
         pair->name = name;
     }
     pair->value = value;
