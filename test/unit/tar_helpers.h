@@ -9,6 +9,10 @@
 #include "codec/tar_reader.h"
 #include "unit.h"
 
+/* A view in the initialiser of a static object, where SW_STR() is not constant enough for gcc. */
+#define VIEW(literal)                                                                              \
+    { literal, sizeof(literal) - 1 }
+
 /* Lends at most step bytes at a time, in a block of memory of its own, so that a sanitizer sees
  * whoever reads a chunk after its time. */
 struct memory_source {

@@ -10,38 +10,35 @@
 static char long_path[4001], long_link[300];
 
 static const struct sw_tar_xattr xattrs[] = {
-    {SW_STR("user.b"), SW_STR("two\0bytes=\n")},
-    {SW_STR("security.capability"), SW_STR("\x01\x00\x00\x02\x00\x20")},
-    {SW_STR("user.a"), SW_STR("")},
+    {VIEW("user.b"), VIEW("two\0bytes=\n")},
+    {VIEW("security.capability"), VIEW("\x01\x00\x00\x02\x00\x20")},
+    {VIEW("user.a"), VIEW("")},
 };
 
 /* Every corner of the writer: what fits in ustar, and each reason for an extended header. */
 static const struct sw_tar_entry samples[] = {
-    {.path = SW_STR("./"), .type = SW_TAR_DIR, .mode = 0755},
-    {.path = SW_STR("bin"), .type = SW_TAR_DIR, .mode = 01777, .mtime_sec = 1},
-    {.path = SW_STR("bin/app"), .type = SW_TAR_FILE, .mode = 0755, .size = 5, .mtime_sec = 86400},
-    {.path = SW_STR("bin/hard"),
-     .type = SW_TAR_HARDLINK,
-     .mode = 0755,
-     .linkname = SW_STR("bin/app")},
-    {.path = SW_STR("bin/soft"), .type = SW_TAR_SYMLINK, .mode = 0777, .linkname = SW_STR("app")},
-    {.path = SW_STR("dev/null"), .type = SW_TAR_CHAR, .mode = 0666, .devmajor = 1, .devminor = 3},
-    {.path = SW_STR("dev/big"),
+    {.path = VIEW("./"), .type = SW_TAR_DIR, .mode = 0755},
+    {.path = VIEW("bin"), .type = SW_TAR_DIR, .mode = 01777, .mtime_sec = 1},
+    {.path = VIEW("bin/app"), .type = SW_TAR_FILE, .mode = 0755, .size = 5, .mtime_sec = 86400},
+    {.path = VIEW("bin/hard"), .type = SW_TAR_HARDLINK, .mode = 0755, .linkname = VIEW("bin/app")},
+    {.path = VIEW("bin/soft"), .type = SW_TAR_SYMLINK, .mode = 0777, .linkname = VIEW("app")},
+    {.path = VIEW("dev/null"), .type = SW_TAR_CHAR, .mode = 0666, .devmajor = 1, .devminor = 3},
+    {.path = VIEW("dev/big"),
      .type = SW_TAR_BLOCKDEV,
      .mode = 0600,
      .devmajor = 4095,
      .devminor = 1048575},
-    {.path = SW_STR("pipe"), .type = SW_TAR_FIFO, .mode = 0644},
-    {.path = SW_STR("owner"), .type = SW_TAR_FILE, .uid = 2097151, .gid = 2097151},
-    {.path = SW_STR("bigowner"), .type = SW_TAR_FILE, .uid = 2097152, .gid = 4294967294u},
-    {.path = SW_STR("subsecond"), .type = SW_TAR_FILE, .mtime_sec = 7, .mtime_nsec = 120000000},
-    {.path = SW_STR("before"), .type = SW_TAR_FILE, .mtime_sec = -2, .mtime_nsec = 750000000},
-    {.path = SW_STR("longbefore"), .type = SW_TAR_FILE, .mtime_sec = -62135596800},
-    {.path = SW_STR("future"), .type = SW_TAR_FILE, .mtime_sec = 8589934592},
-    {.path = SW_STR("attributes"), .type = SW_TAR_FILE, .xattrs = xattrs, .n_xattrs = 3},
-    {.path = SW_STR("gr\xc3\xbc\xc3\x9f"), .type = SW_TAR_DIR, .mode = 0755},
-    {.path = SW_STR("new\nline and \xff\xfe"), .type = SW_TAR_FILE, .mode = 0644, .size = 513},
-    {.path = SW_STR("link to bytes"), .type = SW_TAR_SYMLINK, .linkname = SW_STR("\xe2\x82")},
+    {.path = VIEW("pipe"), .type = SW_TAR_FIFO, .mode = 0644},
+    {.path = VIEW("owner"), .type = SW_TAR_FILE, .uid = 2097151, .gid = 2097151},
+    {.path = VIEW("bigowner"), .type = SW_TAR_FILE, .uid = 2097152, .gid = 4294967294u},
+    {.path = VIEW("subsecond"), .type = SW_TAR_FILE, .mtime_sec = 7, .mtime_nsec = 120000000},
+    {.path = VIEW("before"), .type = SW_TAR_FILE, .mtime_sec = -2, .mtime_nsec = 750000000},
+    {.path = VIEW("longbefore"), .type = SW_TAR_FILE, .mtime_sec = -62135596800},
+    {.path = VIEW("future"), .type = SW_TAR_FILE, .mtime_sec = 8589934592},
+    {.path = VIEW("attributes"), .type = SW_TAR_FILE, .xattrs = xattrs, .n_xattrs = 3},
+    {.path = VIEW("gr\xc3\xbc\xc3\x9f"), .type = SW_TAR_DIR, .mode = 0755},
+    {.path = VIEW("new\nline and \xff\xfe"), .type = SW_TAR_FILE, .mode = 0644, .size = 513},
+    {.path = VIEW("link to bytes"), .type = SW_TAR_SYMLINK, .linkname = VIEW("\xe2\x82")},
 };
 #define N_SAMPLES (sizeof samples / sizeof samples[0])
 
@@ -179,21 +176,21 @@ static void records_come_in_fixed_order(void **state) {
 }
 
 static void what_cannot_be_archived_is_refused(void **state) {
-    static const struct sw_tar_xattr bad_name[] = {{SW_STR("user.a=b"), SW_STR("x")}};
+    static const struct sw_tar_xattr bad_name[] = {{VIEW("user.a=b"), VIEW("x")}};
     static const struct {
         struct sw_tar_entry e;
         enum sw_code code;
     } cases[] = {
-        {{.path = SW_STR(""), .type = SW_TAR_FILE}, SW_SYNTAX},
-        {{.path = SW_STR("a\0b"), .type = SW_TAR_FILE}, SW_SYNTAX},
-        {{.path = SW_STR("a/"), .type = SW_TAR_FILE}, SW_SYNTAX},
-        {{.path = SW_STR("a"), .type = SW_TAR_SYMLINK}, SW_SYNTAX},
-        {{.path = SW_STR("a"), .type = SW_TAR_FILE, .linkname = SW_STR("b")}, SW_SYNTAX},
-        {{.path = SW_STR("a"), .type = SW_TAR_SYMLINK, .linkname = SW_STR("b\0")}, SW_SYNTAX},
-        {{.path = SW_STR("a"), .type = SW_TAR_DIR, .size = 1}, SW_SYNTAX},
-        {{.path = SW_STR("a"), .type = SW_TAR_FILE, .mtime_nsec = 1000000000}, SW_SYNTAX},
-        {{.path = SW_STR("a"), .type = SW_TAR_CHAR, .devmajor = 1u << 21}, SW_UNSUPPORTED},
-        {{.path = SW_STR("a"), .type = SW_TAR_FILE, .xattrs = bad_name, .n_xattrs = 1}, SW_SYNTAX},
+        {{.path = VIEW(""), .type = SW_TAR_FILE}, SW_SYNTAX},
+        {{.path = VIEW("a\0b"), .type = SW_TAR_FILE}, SW_SYNTAX},
+        {{.path = VIEW("a/"), .type = SW_TAR_FILE}, SW_SYNTAX},
+        {{.path = VIEW("a"), .type = SW_TAR_SYMLINK}, SW_SYNTAX},
+        {{.path = VIEW("a"), .type = SW_TAR_FILE, .linkname = VIEW("b")}, SW_SYNTAX},
+        {{.path = VIEW("a"), .type = SW_TAR_SYMLINK, .linkname = VIEW("b\0")}, SW_SYNTAX},
+        {{.path = VIEW("a"), .type = SW_TAR_DIR, .size = 1}, SW_SYNTAX},
+        {{.path = VIEW("a"), .type = SW_TAR_FILE, .mtime_nsec = 1000000000}, SW_SYNTAX},
+        {{.path = VIEW("a"), .type = SW_TAR_CHAR, .devmajor = 1u << 21}, SW_UNSUPPORTED},
+        {{.path = VIEW("a"), .type = SW_TAR_FILE, .xattrs = bad_name, .n_xattrs = 1}, SW_SYNTAX},
     };
     SW_BUF struct sw_buf out;
     struct sw_error err;
