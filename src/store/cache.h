@@ -2,7 +2,7 @@
  *
  * Floor 3. Thread-safe. Pure key and value: what a key is made of is the build room's business.
  * Reading costs no write: last uses are gathered and written when the store is freed, and only
- * where the known one is older than SW_CACHE_TOUCH_S.
+ * where the known one is ten minutes old.
  */
 #ifndef SW_STORE_CACHE_H
 #define SW_STORE_CACHE_H
@@ -14,7 +14,6 @@
 #define SW_CACHE_KEY_SIZE 32
 #define SW_CACHE_VALUE_MAX ((size_t)1 << 20)
 #define SW_CACHE_REFS_MAX 4096
-#define SW_CACHE_TOUCH_S 600
 
 /* Something that stays as long as the record does. */
 struct sw_cache_ref {

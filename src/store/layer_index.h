@@ -39,6 +39,8 @@ void sw_layer_index_free(struct sw_layer_index *index);
 size_t sw_layer_index_count(const struct sw_layer_index *index);
 /* Entries sorted by path, bytewise; i < count. */
 void sw_layer_index_at(const struct sw_layer_index *index, size_t i, struct sw_layer_entry *ret);
+/* The first entry whose path is not less; count where there is none. */
+size_t sw_layer_index_lower_bound(const struct sw_layer_index *index, struct sw_str path);
 bool sw_layer_index_find(const struct sw_layer_index *index, struct sw_str path,
                          struct sw_layer_entry *ret);
 
