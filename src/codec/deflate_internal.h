@@ -17,9 +17,11 @@
 #define MATCH_MIN 3
 #define MATCH_MAX 258
 #define WINDOW_SIZE 32768u
-/* A segment is what gets Huffman codes of its own. With the longest match reaching over its end
- * it still fits into one stored block, whose length has 16 bits. */
-#define SEGMENT_SIZE (65535u - (MATCH_MAX - 1))
+/* Noise is looked for in pieces. A segment is what gets Huffman codes of its own: up to four
+ * pieces. With the longest match reaching over its end it still fits into one stored block, whose
+ * length has 16 bits. */
+#define PIECE_SIZE 16319u
+#define SEGMENT_SIZE (4 * PIECE_SIZE)
 #define SEGMENT_MAX 65535u
 #define SEQUENCES_MAX (SEGMENT_SIZE / MATCH_MIN + 1)
 
@@ -61,10 +63,10 @@ struct match_finder *sw_match_finder_new(int level);
 void sw_match_finder_free(struct match_finder *m);
 /* Forgets every position: a new block begins. */
 void sw_match_finder_reset(struct match_finder *m);
-/* Cuts at least in[start .. start + SEGMENT_SIZE) (or up to len where that is nearer) into
- * sequences. Returns where the segment ends. Matches reach back to in[0]. */
-size_t sw_match_segment(struct match_finder *m, const uint8_t *in, size_t start, size_t len,
-                        struct tokens *tokens);
+/* Cuts in[start..end), at most SEGMENT_SIZE bytes, into sequences; the last match may reach over
+ * the end, but not over len. Returns where it stopped. Matches reach back to in[0]. */
+size_t sw_match_segment(struct match_finder *m, const uint8_t *in, size_t start, size_t end,
+                        size_t len, struct tokens *tokens);
 extern const uint8_t sw_length_symbol[MATCH_MAX + 1]; /* minus 257 */
 /* The symbol of a distance minus one. */
 static inline unsigned sw_dist_symbol(unsigned d) {

@@ -177,9 +177,8 @@ static inline unsigned fast_extend(const uint8_t *a, const uint8_t *b, unsigned 
     return match == 24 ? match_length(a, b, 24, max) : match;
 }
 
-static size_t fast_segment(uint16_t *table, const uint8_t *in, size_t start, size_t len,
-                           struct tokens *t) {
-    size_t soft_end = len - start > SEGMENT_SIZE ? start + SEGMENT_SIZE : len;
+static size_t fast_segment(uint16_t *table, const uint8_t *in, size_t start, size_t soft_end,
+                           size_t len, struct tokens *t) {
     size_t search_end = len < FAST_TAIL ? 0 : len - FAST_TAIL;
     if (search_end > soft_end - 1) search_end = soft_end - 1;
     size_t anchor = start, pos = start;
@@ -259,10 +258,9 @@ static unsigned chain_find(const struct match_finder *m, const uint8_t *in, uint
     return longest;
 }
 
-static size_t chain_segment(struct match_finder *m, const uint8_t *in, size_t start, size_t len,
-                            struct tokens *t) {
+static size_t chain_segment(struct match_finder *m, const uint8_t *in, size_t start,
+                            size_t soft_end, size_t len, struct tokens *t) {
     const struct effort *e = &m->effort;
-    size_t soft_end = len - start > SEGMENT_SIZE ? start + SEGMENT_SIZE : len;
     size_t insert_end = len < CHAIN_TAIL ? 0 : len - CHAIN_TAIL;
     size_t search_end = insert_end < soft_end ? insert_end : soft_end;
     size_t anchor = start, pos = start;
@@ -295,9 +293,10 @@ static size_t chain_segment(struct match_finder *m, const uint8_t *in, size_t st
     return end;
 }
 
-size_t sw_match_segment(struct match_finder *m, const uint8_t *in, size_t start, size_t len,
-                        struct tokens *t) {
-    assert(start < len && len <= SW_DEFLATE_INPUT_MAX);
+size_t sw_match_segment(struct match_finder *m, const uint8_t *in, size_t start, size_t end,
+                        size_t len, struct tokens *t) {
+    assert(start < end && end - start <= SEGMENT_SIZE && end <= len);
     tokens_reset(t);
-    return m->fast ? fast_segment(m->fast, in, start, len, t) : chain_segment(m, in, start, len, t);
+    return m->fast ? fast_segment(m->fast, in, start, end, len, t)
+                   : chain_segment(m, in, start, end, len, t);
 }
