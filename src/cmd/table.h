@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 
+extern const struct sw_command sw_cmd_build;
 extern const struct sw_command sw_cmd_version;
 extern const struct sw_command sw_cmd_completion;
 extern const struct sw_command sw_cmd_manual;

@@ -1,0 +1,106 @@
+/* Base images: found in the store, or brought there. */
+#include "build/room_internal.h"
+#include "oci/index.h"
+#include "oci/manifest.h"
+#include "store/blob.h"
+#include "store/tags.h"
+
+/* The manifest of an index that fits the platform. */
+static enum sw_code choose(struct sw_build *b, struct sw_arena *arena,
+                           const struct sw_platform *platform, struct sw_descriptor *target,
+                           struct sw_error *err) {
+    SW_BUF struct sw_buf bytes;
+    struct sw_index index;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
+    enum sw_code code =
+        sw_blob_read(b->tools->store, &target->digest, SW_OCI_DOCUMENT_MAX, &bytes, err);
+    if (!code) code = sw_index_parse(arena, sw_buf_str(&bytes), target->media_type, &index, err);
+    if (code) return code;
+    const struct sw_descriptor *best = sw_index_choose(&index, platform);
+    if (!best)
+        return sw_fail(err, SW_NOT_FOUND, "it has no image for %.*s, only for %.*s",
+                       SW_ARG(sw_platform_format(arena, platform)),
+                       SW_ARG(sw_index_platforms(arena, &index)));
+    *target = *best;
+    return SW_OK;
+}
+
+static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_str name,
+                         const struct sw_platform *platform, unsigned step,
+                         struct sw_descriptor *ret, struct sw_error *err) {
+    struct sw_reference ref;
+    struct sw_image image;
+    enum sw_code code = sw_reference_parse(arena, name, &ref, err);
+    if (code) return code;
+    code = sw_tags_get(b->tools->store, arena, name, ret, err);
+    if (code != SW_NOT_FOUND) return code;
+    code = sw_tags_resolve(b->tools->store, arena, name, &image, err);
+    if (!code) {
+        *ret = image.target;
+        return SW_OK;
+    }
+    const struct sw_build_puller *puller = b->options->puller;
+    if (code != SW_NOT_FOUND || !puller) {
+        return sw_advise(err, "; `slipway images` lists what there is, `slipway load` and "
+                              "`slipway import` add to it");
+    }
+    code =
+        puller->pull(puller->ctx, b->tools->store, name, platform, b->tools->progress, step, err);
+    return code ? code : sw_tags_get(b->tools->store, arena, name, ret, err);
+}
+
+static enum sw_code read_manifest(struct sw_build *b, struct sw_arena *arena,
+                                  const struct sw_descriptor *target, struct sw_manifest *ret,
+                                  struct sw_error *err) {
+    SW_BUF struct sw_buf bytes;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
+    enum sw_code code =
+        sw_blob_read(b->tools->store, &target->digest, SW_OCI_DOCUMENT_MAX, &bytes, err);
+    return code ? code : sw_manifest_parse(arena, sw_buf_str(&bytes), target->media_type, ret, err);
+}
+
+static enum sw_code read_config(struct sw_build *b, struct sw_arena *arena,
+                                const struct sw_manifest *m, struct sw_image_config *ret,
+                                struct sw_error *err) {
+    SW_BUF struct sw_buf bytes;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
+    enum sw_code code =
+        sw_blob_read(b->tools->store, &m->config.digest, SW_OCI_DOCUMENT_MAX, &bytes, err);
+    if (!code) code = sw_image_config_parse(arena, sw_buf_str(&bytes), ret, err);
+    if (!code && ret->n_diff_ids != m->n_layers)
+        code =
+            sw_fail(err, SW_CORRUPT, "its configuration speaks of %zu layers, its manifest of %zu",
+                    ret->n_diff_ids, m->n_layers);
+    return code;
+}
+
+enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena, struct sw_str name,
+                          const struct sw_platform *platform, unsigned step,
+                          struct sw_image_config *ret_config, struct sw_blayer **ret_layers,
+                          size_t *ret_n, struct sw_error *err) {
+    struct sw_descriptor target;
+    struct sw_manifest m;
+    struct sw_str prefix = SW_STR("docker-image://");
+    if (sw_str_starts(name, prefix)) name = sw_str_from(name, prefix.len);
+    enum sw_code code = find(b, arena, name, platform, step, &target, err);
+    if (!code && sw_media_type_of(target.media_type).kind == SW_MEDIA_INDEX)
+        code = choose(b, arena, platform, &target, err);
+    if (!code) code = read_manifest(b, arena, &target, &m, err);
+    if (!code) code = read_config(b, arena, &m, ret_config, err);
+    if (code) return sw_context(err, "base image %.*s", SW_ARG(name));
+    struct sw_blayer *layers = sw_arena_array(arena, m.n_layers + 1, sizeof *layers);
+    for (size_t i = 0; i < m.n_layers; i++) {
+        layers[i] = (struct sw_blayer){
+            .identity = ret_config->diff_ids[i],
+            .has_blob = true,
+            .blob = m.layers[i].digest,
+            .diff_id = ret_config->diff_ids[i],
+            .size = (uint64_t)m.layers[i].size,
+            .media_type = sw_arena_cstr(arena, m.layers[i].media_type),
+            .annotations = m.layers[i].annotations,
+        };
+    }
+    *ret_layers = layers;
+    *ret_n = m.n_layers;
+    return SW_OK;
+}

@@ -1,0 +1,134 @@
+#include "build/build.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "build/room_internal.h"
+#include "store/tags.h"
+
+/* A thread's stack: the deepest thing on it is a walk over nested directories. */
+#define STAGE_STACK ((size_t)8 << 20)
+
+static enum sw_code parse(struct sw_build *b, struct sw_error *err) {
+    const struct sw_build_options *o = b->options;
+    enum sw_code code =
+        sw_dockerfile_parse(b->arena, o->dockerfile, sw_str(o->dockerfile_name), &b->file, err);
+    if (!code && o->ignore.ptr)
+        code = sw_ignore_parse(b->arena, o->ignore, sw_str(o->ignore_name), &b->ignore, err);
+    return code;
+}
+
+static enum sw_code start(struct sw_build *b, struct sw_stage *s, struct sw_error *err) {
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STAGE_STACK);
+    int failed = pthread_create(&s->thread, &attr, sw_stage_main, s);
+    pthread_attr_destroy(&attr);
+    if (failed) return sw_fail_sys(err, failed, "start a thread for stage %.*s", SW_ARG(s->label));
+    s->started = true;
+    return SW_OK;
+}
+
+/* Runs every needed stage in a thread of its own and waits for all; the first failure that is not
+ * only the echo of another one is the build's. */
+static enum sw_code run_stages(struct sw_build *b, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < b->n_stages && !code; i++)
+        if (b->stages[i].needed) code = start(b, &b->stages[i], err);
+    if (code) {
+        pthread_mutex_lock(&b->lock);
+        b->failed = true;
+        /* Those that never started must not be waited for. */
+        for (size_t i = 0; i < b->n_stages; i++)
+            if (!b->stages[i].started) {
+                b->stages[i].err = *err;
+                b->stages[i].done = true;
+            }
+        pthread_cond_broadcast(&b->changed);
+        pthread_mutex_unlock(&b->lock);
+    }
+    for (size_t i = 0; i < b->n_stages; i++)
+        if (b->stages[i].started) pthread_join(b->stages[i].thread, NULL);
+    const struct sw_error *first = NULL;
+    for (size_t i = 0; i < b->n_stages && !code; i++) {
+        const struct sw_error *e = &b->stages[i].err;
+        if (!b->stages[i].started || !e->code) continue;
+        if (!first || (first->code == SW_CANCELLED && e->code != SW_CANCELLED)) first = e;
+    }
+    if (first) {
+        *err = *first;
+        code = err->code;
+    }
+    return code;
+}
+
+static void drop(struct sw_build *b) {
+    for (size_t i = 0; i < b->n_stages; i++) {
+        struct sw_stage *s = &b->stages[i];
+        if (!s->started) continue;
+        sw_source_free(s->view);
+        sw_source_free(s->source);
+        sw_vec_done(&s->layers);
+        sw_arena_done(&s->arena);
+    }
+    for (struct sw_map_entry *e = NULL; (e = sw_map_next(&b->other_sources, e));) {
+        struct sw_other_source *o = e->value;
+        sw_source_free(o->source);
+        sw_vec_done(&o->layers);
+    }
+    for (struct sw_map_entry *e = NULL; (e = sw_map_next(&b->indexes, e));) {
+        sw_layer_index_free(e->value);
+        free((void *)(uintptr_t)e->key.ptr);
+    }
+    sw_map_done(&b->other_sources);
+    sw_map_done(&b->indexes);
+    sw_source_free(b->context);
+    pthread_mutex_destroy(&b->lock);
+    pthread_mutex_destroy(&b->index_lock);
+    pthread_cond_destroy(&b->changed);
+}
+
+static enum sw_code export_image(struct sw_build *b, struct sw_build_result *ret,
+                                 struct sw_error *err) {
+    struct sw_progress *p = b->tools->progress;
+    unsigned step = sw_progress_step(p, SW_STR("exporting to image"));
+    sw_progress_start(p, step);
+    enum sw_code code = sw_image_finish(b, b->target, ret, err);
+    if (!code && !b->options->skip_layers) {
+        char text[SW_DIGEST_TEXT_MAX];
+        code = b->options->tags.len
+                   ? sw_tags_set_all(b->tools->store, &b->options->tags, &ret->target, err)
+                   : sw_tags_set(b->tools->store, SW_STR(""), &ret->target, err);
+        sw_progress_note(p, step, "manifest %s", sw_digest_format(&ret->target.digest, text).ptr);
+        sw_progress_note(p, step, "image ID %s", sw_digest_format(&ret->config, text).ptr);
+        for (size_t i = 0; i < b->options->tags.len && !code; i++)
+            sw_progress_note(p, step, "named %.*s", SW_ARG(b->options->tags.ptr[i]));
+    }
+    if (code) {
+        sw_progress_fail(p, step, err);
+    } else {
+        sw_progress_done(p, step);
+    }
+    return code;
+}
+
+enum sw_code sw_build_run(const struct sw_build_tools *tools,
+                          const struct sw_build_options *options, struct sw_arena *arena,
+                          struct sw_build_result *ret, struct sw_error *err) {
+    struct sw_build b = {.tools = tools, .options = options, .arena = arena};
+    *ret = (struct sw_build_result){0};
+    b.form = tools->userns->user_xattr ? SW_OVERLAY_USER : SW_OVERLAY_TRUSTED;
+    pthread_mutex_init(&b.lock, NULL);
+    pthread_mutex_init(&b.index_lock, NULL);
+    pthread_cond_init(&b.changed, NULL);
+    enum sw_code code =
+        sw_compressor_init(&b.compressor, options->compression, options->compression_level, err);
+    if (!code) code = parse(&b, err);
+    if (!code) code = sw_plan(&b, err);
+    if (!code) code = run_stages(&b, err);
+    if (!code) code = export_image(&b, ret, err);
+    ret->n_steps = b.n_keyed;
+    ret->n_cached = b.n_cached;
+    drop(&b);
+    return code;
+}

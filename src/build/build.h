@@ -1,0 +1,124 @@
+/* Building an image from a Dockerfile.
+ *
+ * Floor 5. One call is one build; several may run at once in one process and in many.
+ *
+ *     Dockerfile --parse--> plan: the stages that the target needs and what they need
+ *       --one thread a stage--> steps in order: cache key -> hit: the recorded layer
+ *                                                       -> miss: COPY, RUN ... makes it
+ *       --target's state--> layers as blobs -> config, manifest -> store, tag -> outputs
+ *
+ * A layer exists as a snapshot (a directory, for RUN and COPY --from) or as a blob (for the image)
+ * or both; each form is made when something asks for it, so stages that are not exported are never
+ * archived, and a base image under COPY alone is never unpacked. docs/design/build.md.
+ */
+#ifndef SW_BUILD_BUILD_H
+#define SW_BUILD_BUILD_H
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "codec/compress.h"
+#include "codec/lists.h"
+#include "oci/config.h"
+#include "oci/descriptor.h"
+#include "sandbox/sandbox.h"
+#include "store/store.h"
+
+/* Brings an image into the store, by a registry's rules. Called for a base that the store lacks
+ * (always: for every base, --pull). */
+struct sw_build_puller {
+    enum sw_code (*pull)(void *ctx, struct sw_store *store, struct sw_str reference,
+                         const struct sw_platform *platform, struct sw_progress *progress,
+                         unsigned step, struct sw_error *err);
+    void *ctx;
+};
+
+struct sw_build_secret {
+    struct sw_str id;
+    struct sw_str value; /* its bytes */
+};
+
+struct sw_build_ssh {
+    struct sw_str id;   /* "default" */
+    struct sw_str path; /* of the agent's socket */
+};
+
+/* --build-context NAME=...: a directory, oci-layout://DIR, docker-image://REF, target:NAME. */
+struct sw_build_context {
+    struct sw_str name, value;
+};
+
+struct sw_build_options {
+    const char *context;         /* directory */
+    struct sw_str dockerfile;    /* its bytes */
+    const char *dockerfile_name; /* for messages: "Dockerfile" */
+    struct sw_str ignore;        /* bytes of the ignore file; ptr NULL: none */
+    const char *ignore_name;     /* for messages */
+    struct sw_str target;        /* stage, "" for the last */
+    struct sw_pairs args;        /* --build-arg */
+    struct sw_pairs labels, annotations;
+    const struct sw_build_context *contexts; /* --build-context */
+    size_t n_contexts;
+    const struct sw_build_secret *secrets;
+    size_t n_secrets;
+    const struct sw_build_ssh *ssh;
+    size_t n_ssh;
+    struct sw_platform platform; /* of the result */
+    struct sw_platform host;     /* of this machine */
+    struct sw_strs tags;         /* names for the result, as typed */
+    bool no_cache;
+    struct sw_strs no_cache_filter; /* stages */
+    bool fail_on_miss;
+    bool explain;
+    bool squash;
+    bool docker_format; /* Docker's media types instead of OCI's */
+    int64_t epoch_s;    /* SOURCE_DATE_EPOCH: all times are clamped to it */
+    enum sw_compression compression;
+    int compression_level;   /* SW_COMPRESS_LEVEL_DEFAULT */
+    enum sw_network network; /* of RUN where it does not say */
+    const struct sw_host_entry *add_hosts;
+    size_t n_add_hosts;
+    const struct sw_rlimit *rlimits;
+    size_t n_rlimits;
+    struct sw_limits limits;
+    uint64_t shm_bytes;
+    bool allow_insecure; /* RUN --security=insecure */
+    unsigned jobs;       /* RUN steps at once; 0: as many as processors, at least 2 */
+    bool skip_layers; /* the caller wants the file system only (type=local): no blobs, no image */
+    const struct sw_build_puller *puller; /* NULL: images come from the store alone */
+};
+
+/* Things that the build works with; all borrowed. */
+struct sw_build_tools {
+    struct sw_store *store;
+    struct sw_pool *pool;
+    struct sw_progress *progress; /* may be NULL */
+    const struct sw_userns *userns;
+};
+
+struct sw_build_result {
+    struct sw_descriptor target;  /* the manifest (with its platform) */
+    struct sw_digest config;      /* the image ID */
+    struct sw_image_config image; /* the configuration */
+    unsigned n_steps, n_cached;   /* of what the cache could know */
+    /* Snapshots of the result's layers, lowest first, where skip_layers was set. */
+    int64_t *snapshots;
+    size_t n_snapshots;
+};
+
+/* Builds. Results are in the arena. Errors name the instruction and its line; the caller shows the
+ * excerpt with sw_build_excerpt(). */
+SW_NODISCARD enum sw_code sw_build_run(const struct sw_build_tools *tools,
+                                       const struct sw_build_options *options,
+                                       struct sw_arena *arena, struct sw_build_result *ret,
+                                       struct sw_error *err);
+
+/* The file system of the result as a tar archive on fd (type=tar), or as files below dir_fd
+ * (type=local). From result->snapshots. */
+SW_NODISCARD enum sw_code sw_build_write_tar(const struct sw_build_tools *tools,
+                                             const struct sw_build_result *result, int64_t epoch_s,
+                                             int fd, struct sw_error *err);
+SW_NODISCARD enum sw_code sw_build_write_tree(const struct sw_build_tools *tools,
+                                              const struct sw_build_result *result, int64_t epoch_s,
+                                              int dir_fd, struct sw_error *err);
+
+#endif

@@ -1,0 +1,421 @@
+#include "build/copy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/vec.h"
+#include "build/limits.h"
+#include "dockerfile/glob.h"
+
+struct planner {
+    struct sw_copy *copy;
+    const struct sw_copy_spec *spec;
+    SW_VEC(struct sw_item) items;
+};
+
+void sw_copy_init(struct sw_copy *copy) {
+    *copy = (struct sw_copy){0};
+    /* 5 million entries of about 600 bytes, names included. */
+    sw_arena_init(&copy->arena, SW_COPY_ENTRIES_MAX * 600);
+}
+
+void sw_copy_done(struct sw_copy *copy) { sw_arena_done(&copy->arena); }
+
+/* ---- items ---- */
+
+static enum sw_code add_item(struct planner *p, struct sw_str path, const struct sw_node *node,
+                             struct sw_item **ret, struct sw_error *err) {
+    if (p->items.len >= SW_COPY_ENTRIES_MAX)
+        return sw_fail(err, SW_LIMIT, "more than %zu files in one instruction",
+                       SW_COPY_ENTRIES_MAX);
+    struct sw_item *item = sw_vec_push(&p->items);
+    item->path = path;
+    item->node = *node;
+    item->order = (uint32_t)p->items.len;
+    if (item->node.mtime_sec >= p->spec->epoch_s) {
+        item->node.mtime_sec = p->spec->epoch_s;
+        item->node.mtime_nsec = 0;
+    }
+    if (ret) *ret = item;
+    return SW_OK;
+}
+
+/* Owner, mode and time as the flags want them, for what comes from a source. */
+static void apply_flags(const struct sw_copy_spec *spec, struct sw_node *node) {
+    if (spec->has_owner) {
+        node->uid = spec->uid;
+        node->gid = spec->gid;
+    }
+    if (spec->chmod && node->type != SW_TAR_SYMLINK)
+        node->mode = sw_df_chmod_apply(spec->chmod, node->mode, node->type == SW_TAR_DIR);
+    if (node->type == SW_TAR_SYMLINK) node->mode = 0777;
+    if (!spec->source || spec->source->clear_times) {
+        node->mtime_sec = spec->epoch_s;
+        node->mtime_nsec = 0;
+    }
+}
+
+/* What the stage has at a path; type 0 where there is nothing. */
+static enum sw_code look_at_dest(struct planner *p, struct sw_str path, struct sw_node *ret,
+                                 struct sw_error *err) {
+    *ret = (struct sw_node){0};
+    if (path.len == 0) {
+        *ret = (struct sw_node){.type = SW_TAR_DIR, .mode = 0755};
+        if (!p->spec->view) return SW_OK;
+    }
+    if (!p->spec->view) return SW_OK;
+    struct sw_source *v = p->spec->view;
+    enum sw_code code = v->ops->stat(v, &p->copy->arena, path, false, ret, err);
+    if (code == SW_NOT_FOUND) {
+        *ret = (struct sw_node){0};
+        return SW_OK;
+    }
+    return code;
+}
+
+/* The directories above a path: as they are, or new ones of the owner asked for. */
+static enum sw_code add_parents(struct planner *p, struct sw_str path, struct sw_error *err) {
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] != '/') continue;
+        struct sw_str dir = sw_str_sub(path, 0, i);
+        struct sw_node node;
+        enum sw_code code = look_at_dest(p, dir, &node, err);
+        if (code) return code;
+        if (node.type && node.type != SW_TAR_DIR)
+            return sw_fail(err, SW_USAGE, "cannot copy to /%.*s: /%.*s is not a directory",
+                           SW_ARG(path), SW_ARG(dir));
+        if (!node.type) {
+            node = (struct sw_node){.type = SW_TAR_DIR, .mode = 0755};
+            if (p->spec->has_owner) {
+                node.uid = p->spec->uid;
+                node.gid = p->spec->gid;
+            }
+        }
+        node.mtime_sec = p->spec->epoch_s;
+        node.mtime_nsec = 0;
+        code = add_item(p, dir, &node, NULL, err);
+        if (code) return code;
+    }
+    return SW_OK;
+}
+
+static bool excluded(const struct planner *p, struct sw_str relative) {
+    return p->spec->exclude && sw_ignore_match(p->spec->exclude, relative, NULL);
+}
+
+/* One entry that is not a directory. */
+static enum sw_code add_leaf(struct planner *p, struct sw_str source_path,
+                             const struct sw_node *found, struct sw_str dest,
+                             struct sw_error *err) {
+    struct sw_node node = *found, there;
+    if (!node.type) {
+        p->copy->skipped++;
+        return SW_OK;
+    }
+    enum sw_code code = look_at_dest(p, dest, &there, err);
+    if (code) return code;
+    if (there.type == SW_TAR_DIR)
+        return sw_fail(err, SW_USAGE, "cannot replace the directory /%.*s with the file %.*s",
+                       SW_ARG(dest), SW_ARG(source_path));
+    apply_flags(p->spec, &node);
+    struct sw_item *item;
+    code = add_item(p, dest, &node, &item, err);
+    if (code) return code;
+    item->source = p->spec->source;
+    item->source_path = source_path;
+    p->copy->bytes += node.size;
+    return SW_OK;
+}
+
+/* A directory's content into the directory dest. top: dest itself keeps the attributes it has;
+ * below, existing directories take the source's. relative: path below the source, for --exclude. */
+static enum sw_code add_tree(struct planner *p, struct sw_str source_path,
+                             const struct sw_node *found, struct sw_str dest,
+                             struct sw_str relative, bool top, int depth, struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_node node = *found, there;
+    enum sw_code code = sw_cancel_check(err);
+    if (code) return code;
+    if (depth > SW_TREE_DEPTH_MAX)
+        return sw_fail(err, SW_LIMIT, "%.*s: directories are nested deeper than %d",
+                       SW_ARG(source_path), SW_TREE_DEPTH_MAX);
+    code = look_at_dest(p, dest, &there, err);
+    if (code) return code;
+    if (there.type && there.type != SW_TAR_DIR)
+        return sw_fail(err, SW_USAGE, "cannot copy the directory %.*s to /%.*s: a file is there",
+                       SW_ARG(source_path), SW_ARG(dest));
+    if (top && there.type) {
+        node = there;
+        node.mtime_sec = p->spec->epoch_s;
+        node.mtime_nsec = 0;
+    } else {
+        apply_flags(p->spec, &node);
+    }
+    if (dest.len) code = add_item(p, dest, &node, NULL, err);
+    struct sw_str *names = NULL;
+    size_t n = 0;
+    struct sw_source *s = p->spec->source;
+    if (!code) code = s->ops->list(s, arena, source_path, &names, &n, err);
+    for (size_t i = 0; i < n && !code; i++) {
+        struct sw_str from = sw_path_join(arena, source_path, names[i]);
+        struct sw_str below = sw_path_join(arena, relative, names[i]);
+        struct sw_str to = sw_path_join(arena, dest, names[i]);
+        struct sw_node child;
+        code = s->ops->stat(s, arena, from, true, &child, err);
+        if (code) break;
+        bool out = excluded(p, below);
+        if (child.type == SW_TAR_DIR) {
+            if (!out) code = add_tree(p, from, &child, to, below, false, depth + 1, err);
+        } else if (!out) {
+            code = add_leaf(p, from, &child, to, err);
+        }
+        if (!code) code = sw_arena_check(arena, "the list of files", err);
+    }
+    return code;
+}
+
+/* ---- sources ---- */
+
+static struct sw_str base_name(struct sw_str path) {
+    size_t slash = sw_str_rfind_char(path, '/');
+    return slash == SIZE_MAX ? path : sw_str_from(path, slash + 1);
+}
+
+struct target {
+    struct sw_str path; /* resolved, clean */
+    bool is_dir;        /* it is one, or is written with a slash at the end */
+};
+
+/* The directories of a source path, as --parents makes them in the destination. */
+static enum sw_code add_source_parents(struct planner *p, struct sw_str source_path, size_t skip,
+                                       struct sw_str dest, struct sw_error *err) {
+    struct sw_source *s = p->spec->source;
+    for (size_t i = skip; i < source_path.len; i++) {
+        if (source_path.ptr[i] != '/') continue;
+        struct sw_str dir = sw_str_sub(source_path, 0, i);
+        struct sw_node node;
+        enum sw_code code = s->ops->stat(s, &p->copy->arena, dir, false, &node, err);
+        if (code) return code;
+        apply_flags(p->spec, &node);
+        struct sw_str to = sw_path_join(&p->copy->arena, dest, sw_str_from(dir, skip));
+        code = add_item(p, to, &node, NULL, err);
+        if (code) return code;
+    }
+    return SW_OK;
+}
+
+/* One source that exists. pivot: bytes of source_path that --parents leaves out. */
+static enum sw_code add_source(struct planner *p, struct sw_str source_path, size_t pivot,
+                               const struct target *target, struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_source *s = p->spec->source;
+    struct sw_str real;
+    struct sw_node node;
+    enum sw_code code = sw_source_resolve(s, arena, source_path, true, false, &real, err);
+    if (!code) code = s->ops->stat(s, arena, real, false, &node, err);
+    if (code) return code;
+    struct sw_str dest = target->path;
+    if (p->spec->parents) {
+        dest = sw_path_join(arena, target->path, sw_str_from(source_path, pivot));
+        code = add_parents(p, sw_path_join(arena, target->path, SW_STR("x")), err);
+        if (!code) code = add_source_parents(p, source_path, pivot, target->path, err);
+        if (code) return code;
+    }
+    if (node.type == SW_TAR_DIR) {
+        if (!p->spec->parents) code = add_parents(p, dest, err);
+        return code ? code : add_tree(p, real, &node, dest, SW_STR(""), !p->spec->parents, 0, err);
+    }
+    if (excluded(p, base_name(source_path))) return SW_OK;
+    if (!p->spec->parents) {
+        if (target->is_dir) dest = sw_path_join(arena, dest, base_name(source_path));
+        code = add_parents(p, dest, err);
+        if (code) return code;
+    }
+    return add_leaf(p, real, &node, dest, err);
+}
+
+/* Walks below dir for paths that match the pattern; a directory that matches is taken whole. */
+static enum sw_code add_matches(struct planner *p, struct sw_str dir, struct sw_str pattern,
+                                size_t pivot, const struct target *target, unsigned *matches,
+                                struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_source *s = p->spec->source;
+    struct sw_str head, tail, *names;
+    size_t n;
+    bool more = sw_str_cut(pattern, '/', &head, &tail);
+    enum sw_code code = s->ops->list(s, arena, dir, &names, &n, err);
+    for (size_t i = 0; i < n && !code; i++) {
+        bool match;
+        code = sw_glob_match(head, names[i], &match, err);
+        if (code || !match) continue;
+        struct sw_str path = sw_path_join(arena, dir, names[i]);
+        if (!more) {
+            ++*matches;
+            code = add_source(p, path, pivot, target, err);
+            continue;
+        }
+        struct sw_str real;
+        struct sw_node node;
+        if (sw_source_resolve(s, arena, path, true, false, &real, err)) continue;
+        code = s->ops->stat(s, arena, real, false, &node, err);
+        if (!code && node.type == SW_TAR_DIR)
+            code = add_matches(p, path, tail, pivot, target, matches, err);
+    }
+    return code;
+}
+
+static enum sw_code not_found(struct planner *p, struct sw_str path, struct sw_error *err) {
+    struct sw_source *s = p->spec->source;
+    sw_fail(err, SW_NOT_FOUND, "\"/%.*s\" not found in %.*s", SW_ARG(path), SW_ARG(s->name));
+    if (!s->ops->explain) return err->code;
+    struct sw_str why = s->ops->explain(s, &p->copy->arena, path);
+    return why.len ? sw_advise(err, "%.*s", SW_ARG(why)) : err->code;
+}
+
+/* "/a/./b/c" with --parents: the part before /./ is not repeated in the destination. */
+static size_t pivot_of(struct sw_arena *arena, struct sw_str written, struct sw_str *ret_clean) {
+    size_t at = sw_str_find(written, SW_STR("/./"));
+    struct sw_str clean = sw_df_path_clean(arena, written);
+    *ret_clean = clean;
+    if (at == SIZE_MAX) return 0;
+    struct sw_str before = sw_df_path_clean(arena, sw_str_sub(written, 0, at));
+    if (sw_str_is(before, ".") || sw_str_is(before, "/")) return 0;
+    if (before.len && before.ptr[0] == '/') before = sw_str_from(before, 1);
+    return before.len + 1;
+}
+
+static enum sw_code add_path(struct planner *p, struct sw_str written, const struct target *target,
+                             struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_str clean;
+    while (written.len && written.ptr[0] == '/') written = sw_str_from(written, 1);
+    size_t pivot = pivot_of(arena, written.len ? written : SW_STR("."), &clean);
+    /* ".." stops at the context's root. */
+    while (sw_str_is(clean, "..") || sw_str_starts(clean, SW_STR("../")))
+        clean = sw_str_from(clean, clean.len == 2 ? 2 : 3);
+    if (sw_str_is(clean, ".") || sw_str_is(clean, "/")) clean = SW_STR("");
+    if (pivot > clean.len) pivot = clean.len;
+    if (sw_glob_has_wildcards(clean)) {
+        struct sw_str dir, pattern, real;
+        unsigned matches = 0;
+        sw_glob_split(clean, &dir, &pattern);
+        enum sw_code code = sw_glob_check(pattern, err);
+        if (code) return code;
+        code = sw_source_resolve(p->spec->source, arena, dir, true, false, &real, err);
+        if (code == SW_NOT_FOUND) return SW_OK;
+        if (code) return code;
+        return add_matches(p, dir, pattern, pivot, target, &matches, err);
+    }
+    enum sw_code code = add_source(p, clean, pivot, target, err);
+    if (code == SW_NOT_FOUND) return not_found(p, clean, err);
+    return code;
+}
+
+static enum sw_code add_file(struct planner *p, const struct sw_copy_file *file,
+                             const struct target *target, struct sw_error *err) {
+    struct sw_str dest = target->path;
+    if (target->is_dir) dest = sw_path_join(&p->copy->arena, dest, file->name);
+    enum sw_code code = add_parents(p, dest, err);
+    if (code) return code;
+    struct sw_node node = {
+        .type = SW_TAR_FILE, .mode = file->mode, .size = file->content.len, .mtime_sec = INT64_MAX};
+    apply_flags(p->spec, &node);
+    struct sw_item *item;
+    code = add_item(p, dest, &node, &item, err);
+    if (code) return code;
+    item->content = file->content;
+    p->copy->bytes += file->content.len;
+    return SW_OK;
+}
+
+/* ---- the plan ---- */
+
+static int by_path(const void *a, const void *b) {
+    const struct sw_item *x = a, *y = b;
+    int order = sw_str_cmp(x->path, y->path);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* Sorts, and keeps the last of several with one path. A directory that was only a parent does not
+ * replace one with attributes of its own: parents carry what is there or the defaults, and came
+ * first. */
+static enum sw_code finish(struct planner *p, struct sw_error *err) {
+    struct sw_item *items = p->items.ptr;
+    size_t n = p->items.len, kept = 0;
+    if (n) qsort(items, n, sizeof *items, by_path);
+    for (size_t i = 0; i < n; i++) {
+        if (kept && sw_str_eq(items[kept - 1].path, items[i].path)) {
+            bool was_dir = items[kept - 1].node.type == SW_TAR_DIR;
+            bool is_dir = items[i].node.type == SW_TAR_DIR;
+            if (was_dir != is_dir)
+                return sw_fail(err, SW_USAGE, "/%.*s would be a directory and a file at once",
+                               SW_ARG(items[i].path));
+            items[kept - 1] = items[i];
+        } else {
+            items[kept++] = items[i];
+        }
+    }
+    p->copy->items = sw_arena_array(&p->copy->arena, kept + 1, sizeof *items);
+    if (kept) memcpy(p->copy->items, items, kept * sizeof *items);
+    p->copy->n = kept;
+    return SW_OK;
+}
+
+static enum sw_code find_target(struct planner *p, struct target *ret, struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_str dest = p->spec->dest, real;
+    struct sw_node node;
+    bool slash = dest.len && dest.ptr[dest.len - 1] == '/';
+    if (sw_str_ends(dest, SW_STR("/.")) || sw_str_is(dest, ".")) slash = true;
+    enum sw_code code = SW_OK;
+    if (p->spec->view) {
+        code = sw_source_resolve(p->spec->view, arena, dest, true, true, &real, err);
+    } else {
+        real = sw_df_path_clean(arena, dest);
+        real = sw_str_from(real, 1);
+    }
+    if (!code) code = look_at_dest(p, real, &node, err);
+    if (code) return sw_context(err, "destination %.*s", SW_ARG(dest));
+    *ret = (struct target){real, slash || node.type == SW_TAR_DIR || real.len == 0};
+    return SW_OK;
+}
+
+enum sw_code sw_copy_plan(struct sw_copy *copy, const struct sw_copy_spec *spec,
+                          struct sw_error *err) {
+    struct planner p = {.copy = copy, .spec = spec};
+    struct target target;
+    enum sw_code code = find_target(&p, &target, err);
+    for (size_t i = 0; i < spec->n_paths && !code; i++)
+        code = add_path(&p, spec->paths[i], &target, err);
+    for (size_t i = 0; i < spec->n_files && !code; i++)
+        code = add_file(&p, &spec->files[i], &target, err);
+    if (!code) code = finish(&p, err);
+    sw_vec_done(&p.items);
+    return code;
+}
+
+enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view, struct sw_str path,
+                               uint32_t uid, uint32_t gid, int64_t epoch_s, struct sw_error *err) {
+    struct sw_copy_spec spec = {.verb = "WORKDIR",
+                                .view = view,
+                                .dest = path,
+                                .has_owner = true,
+                                .uid = uid,
+                                .gid = gid,
+                                .epoch_s = epoch_s};
+    struct planner p = {.copy = copy, .spec = &spec};
+    struct target target;
+    struct sw_node node;
+    enum sw_code code = find_target(&p, &target, err);
+    if (!code) code = look_at_dest(&p, target.path, &node, err);
+    if (!code && node.type && node.type != SW_TAR_DIR)
+        code = sw_fail(err, SW_USAGE, "/%.*s is not a directory", SW_ARG(target.path));
+    if (!code && !node.type) {
+        code = add_parents(&p, sw_path_join(&copy->arena, target.path, SW_STR("x")), err);
+        if (!code) code = finish(&p, err);
+    }
+    sw_vec_done(&p.items);
+    return code;
+}

@@ -1,0 +1,263 @@
+/* What becomes of a planned COPY: a key, an archive, or files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "base/sys.h"
+#include "build/copy.h"
+#include "store/unpack.h"
+
+/* ---- the key ---- */
+
+static void hash_u64(struct sw_hasher *h, uint64_t v) {
+    unsigned char b[8];
+    for (int i = 0; i < 8; i++) b[i] = (unsigned char)(v >> (8 * i));
+    sw_hasher_add(h, b, sizeof b);
+}
+
+static void hash_str(struct sw_hasher *h, struct sw_str s) {
+    hash_u64(h, s.len);
+    sw_hasher_add_str(h, s);
+}
+
+void sw_item_hash(struct sw_hasher *h, const struct sw_item *item) {
+    const struct sw_node *n = &item->node;
+    hash_str(h, item->path);
+    hash_u64(h, (uint64_t)n->type << 32 | n->mode);
+    hash_u64(h, (uint64_t)n->uid << 32 | n->gid);
+    hash_u64(h, (uint64_t)n->mtime_sec);
+    hash_u64(h, n->mtime_nsec);
+    hash_u64(h, n->size);
+    hash_u64(h, (uint64_t)n->devmajor << 32 | n->devminor);
+    hash_str(h, n->link);
+    hash_u64(h, n->n_xattrs);
+    for (size_t i = 0; i < n->n_xattrs; i++) {
+        hash_str(h, n->xattrs[i].name);
+        hash_str(h, n->xattrs[i].value);
+    }
+    if (n->type == SW_TAR_FILE) sw_hasher_add(h, item->digest.bytes, 32);
+}
+
+/* Jobs for the pool take this many items each: a job for every small file would cost more than
+ * hashing it. */
+#define BATCH 64
+
+struct batch {
+    struct sw_item *items;
+    size_t n;
+    struct sw_error err;
+};
+
+static void hash_batch(void *argument) {
+    struct batch *b = argument;
+    for (size_t i = 0; i < b->n; i++) {
+        struct sw_item *item = &b->items[i];
+        if (item->node.type != SW_TAR_FILE || sw_digest_is_set(&item->digest)) continue;
+        if (!item->source) {
+            item->digest = sw_digest_of(SW_SHA256, item->content);
+            continue;
+        }
+        if (sw_source_hash(item->source, item->source_path, &item->node, &item->digest, &b->err) ||
+            sw_cancel_check(&b->err))
+            return;
+    }
+}
+
+enum sw_code sw_copy_key(struct sw_copy *copy, struct sw_pool *pool, struct sw_digest *ret,
+                         struct sw_error *err) {
+    size_t n_batches = (copy->n + BATCH - 1) / BATCH;
+    struct batch *batches = sw_calloc(n_batches + 1, sizeof *batches);
+    struct sw_group *group = sw_group_new(pool);
+    for (size_t i = 0; i < n_batches; i++) {
+        size_t start = i * BATCH;
+        batches[i].items = copy->items + start;
+        batches[i].n = copy->n - start < BATCH ? copy->n - start : BATCH;
+        sw_group_submit(group, hash_batch, &batches[i]);
+    }
+    sw_group_free(group);
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < n_batches && !code; i++)
+        if (batches[i].err.code) {
+            *err = batches[i].err;
+            code = err->code;
+        }
+    free(batches);
+    if (code) return code;
+    struct sw_hasher h;
+    sw_hasher_init(&h, SW_SHA256);
+    sw_hasher_add_str(&h, SW_STR("slipway copy 1\n"));
+    hash_u64(&h, SW_TAR_FORMAT_VERSION);
+    for (size_t i = 0; i < copy->n; i++) sw_item_hash(&h, &copy->items[i]);
+    *ret = sw_hasher_finish(&h);
+    return SW_OK;
+}
+
+/* ---- archive ---- */
+
+void sw_item_entry(const struct sw_item *item, struct sw_tar_entry *ret) {
+    const struct sw_node *n = &item->node;
+    *ret = (struct sw_tar_entry){
+        .path = item->path,
+        .type = n->type,
+        .mode = n->mode,
+        .uid = n->uid,
+        .gid = n->gid,
+        .mtime_sec = n->mtime_sec,
+        .mtime_nsec = n->mtime_nsec,
+        .size = n->type == SW_TAR_FILE ? n->size : 0,
+        .linkname = n->link,
+        .devmajor = n->devmajor,
+        .devminor = n->devminor,
+        .xattrs = n->xattrs,
+        .n_xattrs = n->n_xattrs,
+    };
+}
+
+static enum sw_code archive_item(const struct sw_item *item, struct sw_layer_writer *w,
+                                 struct sw_error *err) {
+    struct sw_tar_entry e;
+    sw_item_entry(item, &e);
+    enum sw_code code = sw_layer_entry(w, &e, err);
+    if (code || e.type != SW_TAR_FILE) return code;
+    if (!item->source) return sw_layer_content_bytes(w, item->content, err);
+    SW_FD int fd = -1;
+    code = sw_source_open_same(item->source, item->source_path, &item->node, &fd, err);
+    if (!code) code = sw_layer_content(w, fd, e.size, err);
+    return code ? sw_context(err, "copying %.*s", SW_ARG(item->source_path)) : SW_OK;
+}
+
+enum sw_code sw_copy_archive(const struct sw_copy *copy, struct sw_layer_writer *w,
+                             struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < copy->n && !code; i++) {
+        code = archive_item(&copy->items[i], w, err);
+        if (!code) code = sw_cancel_check(err);
+    }
+    return code;
+}
+
+/* ---- files ---- */
+
+/* chown, or the memory of an owner that could not be given. */
+static enum sw_code give_owner(int dirfd, const char *name, const struct sw_node *n,
+                               bool remember_owner, struct sw_error *err) {
+    if (n->uid == 0 && n->gid == 0 && geteuid() == 0 && getegid() == 0) return SW_OK;
+    if (sw_sys_fchownat(dirfd, name, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) == 0) return SW_OK;
+    if (!remember_owner || (errno != EPERM && errno != EINVAL))
+        return sw_fail_sys(err, errno, "chown %s to %u:%u", name, n->uid, n->gid);
+    if (n->type != SW_TAR_FILE && n->type != SW_TAR_DIR) return SW_OK;
+    char path[PATH_MAX + 64], value[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
+    int len = snprintf(value, sizeof value, "%u:%u", n->uid, n->gid);
+    if (lsetxattr(path, SW_UNPACK_OWNER_XATTR, value, (size_t)len, 0) < 0)
+        return sw_fail_sys(err, errno, "remember the owner of %s", name);
+    return SW_OK;
+}
+
+static enum sw_code give_xattrs(int dirfd, const char *name, const struct sw_node *n,
+                                struct sw_error *err) {
+    char path[PATH_MAX + 64];
+    if (!n->n_xattrs) return SW_OK;
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
+    for (size_t i = 0; i < n->n_xattrs; i++) {
+        const struct sw_tar_xattr *x = &n->xattrs[i];
+        if (lsetxattr(path, x->name.ptr, x->value.ptr, x->value.len, 0) < 0 && errno != EPERM &&
+            errno != ENOTSUP)
+            return sw_fail_sys(err, errno, "set the extended attribute %s of %s", x->name.ptr,
+                               name);
+    }
+    return SW_OK;
+}
+
+static enum sw_code write_content(const struct sw_item *item, int to, struct sw_error *err) {
+    if (!item->source) return sw_write_full(to, item->content.ptr, item->content.len, err);
+    SW_FD int from = -1;
+    uint64_t copied = 0;
+    enum sw_code code =
+        sw_source_open_same(item->source, item->source_path, &item->node, &from, err);
+    if (!code) code = sw_copy_fd(from, to, &copied, err);
+    if (!code && copied != item->node.size)
+        code = sw_fail(err, SW_BUSY, "%.*s changed while it was copied; build again",
+                       SW_ARG(item->source_path));
+    return code;
+}
+
+static enum sw_code make(const struct sw_item *item, int root, const char *name,
+                         struct sw_error *err) {
+    const struct sw_node *n = &item->node;
+    int r = 0;
+    switch (n->type) {
+    case SW_TAR_DIR:
+        r = sw_sys_mkdirat(root, name, 0700);
+        if (r < 0 && errno == EEXIST) r = 0; /* an output directory that is used again */
+        break;
+    case SW_TAR_SYMLINK:
+        r = sw_sys_symlinkat(n->link.ptr, root, name);
+        break;
+    case SW_TAR_CHAR:
+    case SW_TAR_BLOCKDEV:
+        r = sw_sys_mknodat(root, name, (n->type == SW_TAR_CHAR ? S_IFCHR : S_IFBLK) | 0600,
+                           makedev(n->devmajor, n->devminor));
+        break;
+    case SW_TAR_FIFO:
+        r = sw_sys_mknodat(root, name, S_IFIFO | 0600, 0);
+        break;
+    default: {
+        SW_FD int fd = sw_sys_openat(root, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0) return sw_fail_sys(err, errno, "create %s", name);
+        return write_content(item, fd, err);
+    }
+    }
+    return r < 0 ? sw_fail_sys(err, errno, "create %s", name) : SW_OK;
+}
+
+static enum sw_code dress(const struct sw_item *item, int root, const char *name,
+                          bool remember_owner, struct sw_error *err) {
+    const struct sw_node *n = &item->node;
+    enum sw_code code = give_owner(root, name, n, remember_owner, err);
+    if (!code && n->type != SW_TAR_SYMLINK && sw_sys_fchmodat(root, name, n->mode) < 0)
+        code = sw_fail_sys(err, errno, "chmod %s", name);
+    if (!code) code = give_xattrs(root, name, n, err);
+    return code;
+}
+
+static enum sw_code give_time(const struct sw_item *item, int root, const char *name,
+                              struct sw_error *err) {
+    struct timespec t = {.tv_sec = item->node.mtime_sec, .tv_nsec = item->node.mtime_nsec};
+    struct timespec both[2] = {t, t};
+    if (utimensat(root, name, both, AT_SYMLINK_NOFOLLOW) < 0)
+        return sw_fail_sys(err, errno, "set the time of %s", name);
+    return SW_OK;
+}
+
+enum sw_code sw_copy_extract(const struct sw_copy *copy, const struct sw_snapshot_draft *draft,
+                             bool remember_owner, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < copy->n && !code; i++) {
+        const struct sw_item *item = &copy->items[i];
+        SW_FREE char *name = sw_strndup(item->path.ptr, item->path.len);
+        code = sw_cancel_check(err);
+        if (!code) code = make(item, draft->fs_fd, name, err);
+        if (!code) code = dress(item, draft->fs_fd, name, remember_owner, err);
+        if (!code && item->node.type != SW_TAR_DIR) code = give_time(item, draft->fs_fd, name, err);
+        if (code) sw_context(err, "copying %.*s", SW_ARG(item->source_path));
+    }
+    /* A directory's time changes with every entry made in it: set it when all are there. */
+    for (size_t i = copy->n; i-- > 0 && !code;) {
+        const struct sw_item *item = &copy->items[i];
+        if (item->node.type != SW_TAR_DIR) continue;
+        SW_FREE char *name = sw_strndup(item->path.ptr, item->path.len);
+        code = give_time(item, draft->fs_fd, name, err);
+    }
+    return code;
+}

@@ -1,0 +1,252 @@
+/* COPY, ADD and WORKDIR: steps whose layer follows from the content of files. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "build/room_internal.h"
+#include "build/users.h"
+
+/* Archives or extracts the planned items, whichever the stage has use for. */
+static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy, struct sw_blayer *layer,
+                               struct sw_error *err) {
+    struct sw_build *b = s->build;
+    bool remember = b->tools->userns->mode == SW_USERNS_SINGLE;
+    enum sw_code code = sw_store_reserve(b->tools->store, copy->bytes, err);
+    if (code) return code;
+    if (s->exported && !b->options->skip_layers) {
+        struct sw_layer_writer *w = NULL;
+        struct sw_layer_blob blob;
+        code = sw_layer_open(b->tools->store, b->tools->pool, b->compressor.kind,
+                             b->options->compression_level, &w, err);
+        if (!code) code = sw_copy_archive(copy, w, err);
+        if (!code) code = sw_layer_finish(w, &blob, err);
+        sw_layer_free(w);
+        if (!code) sw_layer_set_blob(b, layer, &blob);
+        return code;
+    }
+    SW_SNAPSHOT_DRAFT struct sw_snapshot_draft draft = SW_SNAPSHOT_DRAFT_NONE;
+    struct sw_snapshot_key key = {
+        .kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = layer->identity};
+    struct sw_snapshot made;
+    code = sw_snapshot_begin(b->tools->store, &draft, err);
+    if (!code) code = sw_copy_extract(copy, &draft, remember, err);
+    if (!code) code = sw_snapshot_commit(&draft, &key, copy->bytes, copy->n, &made, err);
+    if (!code) layer->snapshot = made.id;
+    return code;
+}
+
+/* Whether a recalled layer has the form that this stage needs; blobs and snapshots are both made
+ * from the same items, so a missing one is simply made. */
+static bool is_enough(const struct sw_stage *s, const struct sw_blayer *layer) {
+    bool want_blob = s->exported && !s->build->options->skip_layers;
+    return want_blob ? layer->has_blob : layer->has_blob || layer->snapshot;
+}
+
+enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_cached,
+                           bool *ret_empty, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    struct sw_digest key;
+    struct sw_blayer layer;
+    bool empty;
+    *ret_cached = false;
+    *ret_empty = copy->n == 0;
+    if (!copy->n) return SW_OK;
+    enum sw_code code = sw_copy_key(copy, b->tools->pool, &key, err);
+    if (code) return code;
+    SW_STORE_LOCK struct sw_store_lock lock = SW_STORE_LOCK_NONE;
+    code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, &layer, &empty, err);
+    if (code == SW_NOT_FOUND || (!code && !is_enough(s, &layer))) {
+        code = sw_store_lock(b->tools->store, key.bytes, true, NULL, NULL, &lock, err);
+        if (code) return code;
+        code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, &layer, &empty, err);
+    }
+    if (code && code != SW_NOT_FOUND) return code;
+    if (code == SW_NOT_FOUND) {
+        layer = (struct sw_blayer){.identity = key, .has_key = true};
+        memcpy(layer.key, key.bytes, sizeof layer.key);
+    }
+    *ret_cached = !code && is_enough(s, &layer);
+    if (!*ret_cached) {
+        if (b->options->fail_on_miss)
+            return sw_fail(err, SW_NOT_FOUND, "not in the cache, and --fail-on-miss was given");
+        code = make_layer(s, copy, &layer, err);
+        if (!code) code = sw_layer_record(b, &layer, false, err);
+        if (code) return code;
+    }
+    sw_vec_add(&s->layers, layer);
+    sw_stage_drop_view(s);
+    pthread_mutex_lock(&b->lock);
+    b->n_keyed++;
+    b->n_cached += *ret_cached;
+    pthread_mutex_unlock(&b->lock);
+    return SW_OK;
+}
+
+/* ---- COPY and ADD ---- */
+
+struct copy_inputs {
+    struct sw_copy_spec spec;
+    struct sw_str *paths;
+    struct sw_copy_file *files;
+    struct sw_df_chmod chmod;
+    struct sw_ignore *exclude;
+};
+
+static bool is_url(struct sw_str s) {
+    return sw_str_starts(s, SW_STR("http://")) || sw_str_starts(s, SW_STR("https://")) ||
+           sw_str_starts(s, SW_STR("git@")) || sw_str_starts(s, SW_STR("git://")) ||
+           sw_str_starts(s, SW_STR("ssh://"));
+}
+
+static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instruction *in,
+                                   struct copy_inputs *c, struct sw_error *err) {
+    const struct sw_df_copy *df = &in->copy;
+    struct sw_df_lex lex = sw_stage_lex(s);
+    c->paths = sw_arena_array(&s->arena, df->sources.n + 1, sizeof *c->paths);
+    for (size_t i = 0; i < df->sources.n; i++) {
+        enum sw_code code =
+            sw_df_expand_word(&s->arena, &lex, df->sources.items[i], &c->paths[i], err);
+        if (code) return code;
+        if (in->kind == SW_DF_ADD && is_url(c->paths[i]))
+            return sw_fail(err, SW_UNSUPPORTED,
+                           "ADD of %.*s: fetching is not executed yet; download it in a RUN step",
+                           SW_ARG(c->paths[i]));
+    }
+    c->files = sw_arena_array(&s->arena, df->n_files + 1, sizeof *c->files);
+    for (size_t i = 0; i < df->n_files; i++) {
+        const struct sw_df_heredoc *h = &df->files[i];
+        c->files[i] = (struct sw_copy_file){.name = h->name, .mode = 0644};
+        enum sw_code code = sw_df_expand_heredoc(&s->arena, lex.env, h, &c->files[i].content, err);
+        if (code) return code;
+    }
+    return SW_OK;
+}
+
+static enum sw_code expand_flags(struct sw_stage *s, const struct sw_df_copy *df,
+                                 struct copy_inputs *c, struct sw_error *err) {
+    struct sw_df_lex lex = sw_stage_lex(s);
+    struct sw_str text;
+    enum sw_code code = SW_OK;
+    if (df->chown.ptr) {
+        struct sw_source *view;
+        code = sw_df_expand_word(&s->arena, &lex, df->chown, &text, err);
+        if (!code) code = sw_stage_view(s, &view, err);
+        if (!code && text.len)
+            code = sw_owner_find(view, &s->arena, text, &c->spec.uid, &c->spec.gid, err);
+        if (code) return sw_context(err, "--chown=%.*s", SW_ARG(df->chown));
+        c->spec.has_owner = text.len > 0;
+    }
+    if (df->chmod.ptr) {
+        code = sw_df_expand_word(&s->arena, &lex, df->chmod, &text, err);
+        if (!code) code = sw_df_chmod_parse(text, &c->chmod, err);
+        if (code) return sw_context(err, "--chmod=%.*s", SW_ARG(df->chmod));
+        c->spec.chmod = &c->chmod;
+    }
+    if (df->exclude.n) {
+        code = sw_ignore_compile(&s->arena, df->exclude.items, df->exclude.n, &c->exclude, err);
+        if (code) return sw_context(err, "--exclude");
+        c->spec.exclude = c->exclude;
+    }
+    return SW_OK;
+}
+
+static enum sw_code expand_dest(struct sw_stage *s, const struct sw_df_copy *df, struct sw_str *ret,
+                                struct sw_error *err) {
+    struct sw_df_lex lex = sw_stage_lex(s);
+    struct sw_str dest;
+    enum sw_code code = sw_df_expand_word(&s->arena, &lex, df->dest, &dest, err);
+    if (code) return code;
+    bool slash =
+        sw_str_ends(dest, SW_STR("/")) || sw_str_is(dest, ".") || sw_str_ends(dest, SW_STR("/."));
+    struct sw_str joined = sw_df_workdir_join(&s->arena, s->config.config.working_dir, dest);
+    *ret = slash && !sw_str_is(joined, "/") ? sw_arena_printf(&s->arena, "%.*s/", SW_ARG(joined))
+                                            : joined;
+    if (df->sources.n + df->n_files > 1 && !slash)
+        return sw_fail(err, SW_USAGE,
+                       "with more than one source, the destination must be a directory and end "
+                       "with \"/\": write \"%.*s/\"",
+                       SW_ARG(dest));
+    return SW_OK;
+}
+
+static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *in, unsigned step,
+                            bool *ret_cached, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    struct copy_inputs c = {.spec = {.verb = in->kind == SW_DF_ADD ? "ADD" : "COPY",
+                                     .parents = in->copy.parents,
+                                     .epoch_s = b->options->epoch_s,
+                                     .pool = b->tools->pool}};
+    SW_COPY struct sw_copy copy;
+    bool empty;
+    sw_copy_init(&copy);
+    enum sw_code code = expand_sources(s, in, &c, err);
+    if (!code) code = expand_dest(s, &in->copy, &c.spec.dest, err);
+    if (!code) code = expand_flags(s, &in->copy, &c, err);
+    if (!code && in->copy.from.ptr) {
+        code = sw_from_source(s, in->copy.from, step, &c.spec.source, err);
+    } else if (!code && in->copy.sources.n) {
+        code = sw_build_context_source(b, &c.spec.source, err);
+    }
+    if (!code && !in->copy.link) code = sw_stage_view(s, &c.spec.view, err);
+    if (code) return code;
+    c.spec.paths = c.paths;
+    c.spec.n_paths = in->copy.sources.n;
+    c.spec.files = c.files;
+    c.spec.n_files = in->copy.n_files;
+    sw_progress_start(b->tools->progress, step);
+    code = sw_copy_plan(&copy, &c.spec, err);
+    if (!code) code = sw_step_layer(s, &copy, ret_cached, &empty, err);
+    if (!code && copy.skipped)
+        sw_progress_warn(b->tools->progress, "%s:%u: %u sockets were not copied",
+                         b->options->dockerfile_name, in->span.line, copy.skipped);
+    if (!code)
+        code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "%.*s", SW_ARG(in->text)), empty,
+                                    err);
+    return code;
+}
+
+enum sw_code sw_step_copy(struct sw_stage *s, const struct sw_df_instruction *in,
+                          struct sw_error *err) {
+    bool cached = false;
+    unsigned step = sw_step_begin(s, in->text);
+    enum sw_code code = do_copy(s, in, step, &cached, err);
+    sw_step_end(s, step, cached, code ? err : NULL);
+    return code;
+}
+
+/* ---- WORKDIR ---- */
+
+static enum sw_code do_workdir(struct sw_stage *s, const struct sw_df_instruction *in,
+                               bool *ret_cached, struct sw_error *err) {
+    SW_COPY struct sw_copy copy;
+    struct sw_df_lex lex = sw_stage_lex(s);
+    struct sw_source *view;
+    struct sw_str word;
+    uint32_t uid = 0, gid = 0;
+    bool empty = true;
+    sw_copy_init(&copy);
+    enum sw_code code = sw_df_expand_word(&s->arena, &lex, in->word, &word, err);
+    if (code) return code;
+    struct sw_str dir = sw_df_workdir_join(&s->arena, s->config.config.working_dir, word);
+    s->config.config.working_dir = dir;
+    code = sw_stage_view(s, &view, err);
+    /* The directory belongs to the USER so far, as with BuildKit. */
+    if (!code && s->config.config.user.len)
+        code = sw_owner_find(view, &s->arena, s->config.config.user, &uid, &gid, err);
+    if (!code)
+        code = sw_copy_plan_dirs(&copy, view, dir, uid, gid, s->build->options->epoch_s, err);
+    if (!code) code = sw_step_layer(s, &copy, ret_cached, &empty, err);
+    if (!code && empty) *ret_cached = true;
+    if (!code)
+        code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "WORKDIR %.*s", SW_ARG(dir)),
+                                    empty, err);
+    return code;
+}
+
+enum sw_code sw_step_workdir(struct sw_stage *s, const struct sw_df_instruction *in,
+                             struct sw_error *err) {
+    bool cached = false;
+    unsigned step = sw_step_begin(s, in->text);
+    enum sw_code code = do_workdir(s, in, &cached, err);
+    sw_step_end(s, step, cached, code ? err : NULL);
+    return code;
+}

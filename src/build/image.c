@@ -1,0 +1,76 @@
+/* From a finished stage to a configuration and a manifest in the store. */
+#include "build/room_internal.h"
+#include "oci/manifest.h"
+#include "store/blob.h"
+
+/* Labels of the command line, the result's platform and time; diff IDs in place of the pending
+ * ones. */
+static void finish_config(struct sw_build *b, struct sw_stage *s, struct sw_image_config *c,
+                          struct sw_arena *a) {
+    const struct sw_build_options *o = b->options;
+    for (size_t i = 0; i < o->labels.len; i++)
+        sw_pairs_set(a, &c->config.labels, o->labels.ptr[i].name, o->labels.ptr[i].value);
+    c->created = (struct sw_time){.set = true, .sec = o->epoch_s};
+    if (!c->platform.os.len) c->platform = s->platform;
+    c->diff_ids = sw_arena_array(a, s->layers.len + 1, sizeof *c->diff_ids);
+    c->n_diff_ids = c->cap_diff_ids = s->layers.len;
+    for (size_t i = 0; i < s->layers.len; i++) c->diff_ids[i] = s->layers.ptr[i].diff_id;
+}
+
+/* Docker's name for a layer's media type, where the format asks for it. */
+static struct sw_str layer_type(const struct sw_blayer *l, bool docker) {
+    struct sw_media_type t = sw_media_type_of(sw_str(l->media_type));
+    if (t.kind != SW_MEDIA_LAYER || t.foreign || t.docker == docker) return sw_str(l->media_type);
+    return sw_str(sw_media_type_layer(t.compression, docker));
+}
+
+static enum sw_code put(struct sw_build *b, const char *type, struct sw_buf *bytes,
+                        struct sw_descriptor *ret, struct sw_error *err) {
+    enum sw_code code = sw_buf_check(bytes, "an image document", err);
+    if (!code) code = sw_blob_put(b->tools->store, sw_buf_str(bytes), NULL, err);
+    if (!code) *ret = sw_descriptor_of(type, sw_buf_str(bytes));
+    return code;
+}
+
+enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s, struct sw_build_result *ret,
+                             struct sw_error *err) {
+    const struct sw_build_options *o = b->options;
+    struct sw_arena *a = b->arena;
+    struct sw_image_config image = sw_image_config_copy(a, &s->config);
+    finish_config(b, s, &image, a);
+    SW_BUF struct sw_buf config;
+    SW_BUF struct sw_buf manifest;
+    sw_buf_init(&config, SW_OCI_DOCUMENT_MAX);
+    sw_buf_init(&manifest, SW_OCI_DOCUMENT_MAX);
+    sw_image_config_write(&config, &image);
+    /* Read back, because the stage's memory ends before the result's. */
+    enum sw_code code = sw_buf_check(&config, "the image's configuration", err);
+    if (!code) code = sw_image_config_parse(a, sw_buf_str(&config), &ret->image, err);
+    if (code) return code;
+    if (o->skip_layers) {
+        ret->snapshots = sw_arena_array(a, s->layers.len + 1, sizeof *ret->snapshots);
+        ret->n_snapshots = s->layers.len;
+        code = sw_layers_snapshots(b, s->layers.ptr, s->layers.len, err);
+        for (size_t i = 0; i < s->layers.len; i++) ret->snapshots[i] = s->layers.ptr[i].snapshot;
+        return code;
+    }
+    struct sw_manifest m = {
+        .media_type = sw_str(o->docker_format ? SW_MT_DOCKER_MANIFEST : SW_MT_OCI_MANIFEST)};
+    code =
+        put(b, o->docker_format ? SW_MT_DOCKER_CONFIG : SW_MT_OCI_CONFIG, &config, &m.config, err);
+    if (code) return code;
+    for (size_t i = 0; i < s->layers.len; i++) {
+        const struct sw_blayer *l = &s->layers.ptr[i];
+        struct sw_descriptor d = {.media_type = layer_type(l, o->docker_format),
+                                  .digest = l->blob,
+                                  .size = (int64_t)l->size};
+        if (!o->docker_format) d.annotations = l->annotations;
+        sw_manifest_add_layer(a, &m, &d);
+    }
+    if (!o->docker_format) m.annotations = sw_pairs_copy(a, &o->annotations);
+    sw_manifest_write(&manifest, &m);
+    code = put(b, o->docker_format ? SW_MT_DOCKER_MANIFEST : SW_MT_OCI_MANIFEST, &manifest,
+               &ret->target, err);
+    ret->config = m.config.digest;
+    return code;
+}

@@ -1,0 +1,184 @@
+/* What the files of the room build share. Private to it.
+ *
+ * A build is one struct sw_build; each needed stage has a thread that executes its instructions in
+ * order. A stage's state (config, layers) belongs to its thread until `done`; afterwards it is
+ * read-only for all. Waiting for a stage is waiting for `done` under the build's lock, and only
+ * earlier stages are waited for, so there is no circle.
+ */
+#ifndef SW_BUILD_INTERNAL_H
+#define SW_BUILD_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "build/build.h"
+#include "build/copy.h"
+#include "build/layer_writer.h"
+#include "build/source.h"
+#include "build/view.h"
+#include "dockerfile/args.h"
+#include "dockerfile/expand.h"
+#include "dockerfile/parse.h"
+#include "store/cache.h"
+#include "store/layer_index.h"
+#include "store/snapshot.h"
+#include "store/unpack.h"
+
+/* A layer of a stage, in the forms that exist so far. */
+struct sw_blayer {
+    struct sw_digest identity; /* what it is made of; what later keys see */
+    bool has_blob;
+    struct sw_digest blob, diff_id;
+    uint64_t size; /* of the blob */
+    const char *media_type;
+    struct sw_pairs annotations; /* of a base's descriptor */
+    int64_t snapshot;            /* 0: none yet */
+    bool is_run;                 /* its blob is made from its snapshot */
+    bool has_key;
+    uint8_t key[SW_CACHE_KEY_SIZE]; /* of its cache record, to be completed with a new form */
+};
+
+enum sw_stage_base { SW_BASE_SCRATCH, SW_BASE_STAGE, SW_BASE_IMAGE, SW_BASE_CONTEXT };
+
+struct sw_build;
+
+struct sw_stage {
+    struct sw_build *build;
+    const struct sw_df_stage *df;
+    size_t index;
+    bool needed, exported; /* exported: its layers are the image's */
+    enum sw_stage_base base;
+    struct sw_stage *base_stage;
+    struct sw_str base_name; /* expanded; an image's name or a context's value */
+    struct sw_platform platform;
+    struct sw_str
+        label; /* for progress: the stage's name, "stage-1" or "" when there is only one */
+
+    pthread_t thread;
+    bool started, done;
+    struct sw_error err; /* valid once done */
+
+    /* The state. */
+    struct sw_arena arena;
+    struct sw_image_config config;
+    SW_VEC(struct sw_blayer) layers;
+    struct sw_df_vars args; /* declared ARGs with their values */
+    struct sw_strs shell;
+    bool cmd_set; /* CMD was given in this stage: ENTRYPOINT leaves it alone */
+    bool no_cache;
+    unsigned step, n_steps; /* for "[builder 2/5]" */
+    struct sw_source *view; /* of the layers so far; NULL: to be opened; owned */
+    struct sw_source
+        *source; /* for COPY --from: all layers as snapshots; NULL until asked; owned */
+};
+
+struct sw_build {
+    const struct sw_build_tools *tools;
+    const struct sw_build_options *options;
+    struct sw_arena *arena; /* the caller's; under the lock once stages run */
+    struct sw_dockerfile *file;
+    struct sw_stage *stages;
+    size_t n_stages;
+    struct sw_stage *target;
+    struct sw_df_vars globals; /* ARGs before the first FROM and automatic ones */
+    struct sw_ignore *ignore;
+    struct sw_compressor compressor; /* for its tag */
+    enum sw_overlay_form form;
+    struct sw_overlay_mode overlay_mode;
+    bool overlay_probed;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a stage is done, a job slot is free */
+    unsigned running;       /* RUN steps under way */
+    bool failed;
+    unsigned n_keyed, n_cached;
+    struct sw_source *context;   /* opened on first use; owned */
+    struct sw_map other_sources; /* name -> struct sw_other_source * */
+    struct sw_map indexes;       /* diff ID -> struct sw_layer_index * */
+    pthread_mutex_t index_lock;
+};
+
+/* A source that is neither the context nor a stage: an image or a named context. */
+struct sw_other_source {
+    struct sw_source *source;
+    SW_VEC(struct sw_blayer) layers; /* an image's */
+    struct sw_image_config config;
+    struct sw_digest identity;
+};
+
+/* plan.c: fills stages, needed, exported. */
+SW_NODISCARD enum sw_code sw_plan(struct sw_build *b, struct sw_error *err);
+/* The value of --build-context NAME, ptr NULL where there is none. */
+struct sw_str sw_named_context(const struct sw_build *b, struct sw_str name);
+/* --build-arg NAME; false where it was not given. */
+bool sw_build_arg(const struct sw_build *b, struct sw_str name, struct sw_str *ret);
+
+/* stage.c */
+void *sw_stage_main(void *stage);
+SW_NODISCARD enum sw_code sw_stage_wait(struct sw_stage *s, struct sw_error *err);
+struct sw_df_lex sw_stage_lex(struct sw_stage *s);
+SW_NODISCARD enum sw_code sw_stage_add_history(struct sw_stage *s, struct sw_str created_by,
+                                               bool empty_layer, struct sw_error *err);
+/* The view of the layers so far, for destinations and users. */
+SW_NODISCARD enum sw_code sw_stage_view(struct sw_stage *s, struct sw_source **ret,
+                                        struct sw_error *err);
+void sw_stage_drop_view(struct sw_stage *s);
+
+/* layers.c: forms of layers */
+SW_NODISCARD enum sw_code sw_layers_snapshots(struct sw_build *b, struct sw_blayer *layers,
+                                              size_t n, struct sw_error *err);
+SW_NODISCARD enum sw_code sw_layer_need_blob(struct sw_build *b, struct sw_blayer *layer,
+                                             struct sw_error *err);
+SW_NODISCARD enum sw_code sw_layers_view(struct sw_build *b, const struct sw_blayer *layers,
+                                         size_t n, struct sw_str name, struct sw_source **ret,
+                                         struct sw_error *err);
+/* The identity of a stack, for keys. */
+struct sw_digest sw_layers_chain(const struct sw_blayer *layers, size_t n);
+SW_NODISCARD enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key,
+                                          struct sw_blayer *ret, bool *ret_empty,
+                                          struct sw_error *err);
+SW_NODISCARD enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer,
+                                          bool empty, struct sw_error *err);
+void sw_layer_set_blob(struct sw_build *b, struct sw_blayer *layer,
+                       const struct sw_layer_blob *blob);
+SW_NODISCARD enum sw_code sw_build_overlay(struct sw_build *b, int scratch_dir,
+                                           struct sw_error *err);
+
+/* base.c: images from the store or a registry */
+SW_NODISCARD enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena,
+                                       struct sw_str name, const struct sw_platform *platform,
+                                       unsigned step, struct sw_image_config *ret_config,
+                                       struct sw_blayer **ret_layers, size_t *ret_n,
+                                       struct sw_error *err);
+/* sources.c: what --from means, as seen from a stage */
+SW_NODISCARD enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned step,
+                                         struct sw_source **ret, struct sw_error *err);
+SW_NODISCARD enum sw_code sw_from_layers(struct sw_stage *s, struct sw_str from, unsigned step,
+                                         struct sw_blayer **ret, size_t *ret_n,
+                                         struct sw_error *err);
+SW_NODISCARD enum sw_code sw_build_context_source(struct sw_build *b, struct sw_source **ret,
+                                                  struct sw_error *err);
+
+/* copy_step.c, run_step.c, meta_step.c */
+SW_NODISCARD enum sw_code sw_step_copy(struct sw_stage *s, const struct sw_df_instruction *in,
+                                       struct sw_error *err);
+SW_NODISCARD enum sw_code sw_step_workdir(struct sw_stage *s, const struct sw_df_instruction *in,
+                                          struct sw_error *err);
+SW_NODISCARD enum sw_code sw_step_run(struct sw_stage *s, const struct sw_df_instruction *in,
+                                      struct sw_error *err);
+SW_NODISCARD enum sw_code sw_step_meta(struct sw_stage *s, const struct sw_df_instruction *in,
+                                       struct sw_error *err);
+/* Announces "[builder 2/5] TEXT" and returns the progress step. */
+unsigned sw_step_begin(struct sw_stage *s, struct sw_str text);
+/* Ends it: done, cached, or the error. */
+void sw_step_end(struct sw_stage *s, unsigned step, bool cached, const struct sw_error *err);
+/* Plans, keys and makes (or recalls) a layer out of items. */
+SW_NODISCARD enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_cached,
+                                        bool *ret_empty, struct sw_error *err);
+
+/* image.c */
+SW_NODISCARD enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s,
+                                          struct sw_build_result *ret, struct sw_error *err);
+
+#endif

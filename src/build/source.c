@@ -1,0 +1,231 @@
+#include "build/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/sys.h"
+#include "base/vec.h"
+#include "build/limits.h"
+
+#define LINKS_MAX 40 /* as the kernel */
+
+void sw_source_free(struct sw_source *s) {
+    if (s) s->ops->free(s);
+}
+
+struct sw_str sw_path_join(struct sw_arena *arena, struct sw_str dir, struct sw_str name) {
+    if (dir.len == 0) return sw_arena_str(arena, name);
+    if (name.len == 0) return sw_arena_str(arena, dir);
+    char *p = sw_arena_alloc(arena, dir.len + name.len + 2);
+    memcpy(p, dir.ptr, dir.len);
+    p[dir.len] = '/';
+    memcpy(p + dir.len + 1, name.ptr, name.len);
+    return sw_str_n(p, dir.len + 1 + name.len);
+}
+
+/* ---- nodes ---- */
+
+void sw_node_from_stat(struct sw_node *node, const struct stat *st) {
+    *node = (struct sw_node){
+        .mode = st->st_mode & 07777,
+        .uid = st->st_uid,
+        .gid = st->st_gid,
+        .mtime_sec = st->st_mtim.tv_sec,
+        .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec,
+        .st = *st,
+    };
+    switch (st->st_mode & S_IFMT) {
+    case S_IFDIR:
+        node->type = SW_TAR_DIR;
+        break;
+    case S_IFLNK:
+        node->type = SW_TAR_SYMLINK;
+        break;
+    case S_IFCHR:
+    case S_IFBLK:
+        node->type = S_ISCHR(st->st_mode) ? SW_TAR_CHAR : SW_TAR_BLOCKDEV;
+        node->devmajor = major(st->st_rdev);
+        node->devminor = minor(st->st_rdev);
+        break;
+    case S_IFIFO:
+        node->type = SW_TAR_FIFO;
+        break;
+    case S_IFSOCK:
+        node->type = 0; /* sockets have no place in an archive: callers pass them over */
+        break;
+    default:
+        node->type = SW_TAR_FILE;
+        node->size = (uint64_t)st->st_size;
+    }
+}
+
+/* Attributes that describe this host or this mount, and not the file. */
+static bool is_foreign(const char *name) {
+    static const char *const prefixes[] = {"trusted.overlay.", "user.overlay.", "user.slipway.",
+                                           "security.selinux", "security.ima",  "security.evm",
+                                           "system."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (!strncmp(name, prefixes[i], strlen(prefixes[i]))) return true;
+    return false;
+}
+
+enum sw_code sw_read_xattrs(struct sw_arena *arena, int dirfd, const char *name,
+                            struct sw_node *node, struct sw_error *err) {
+    char path[PATH_MAX + 64], list[65536];
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
+    ssize_t len = llistxattr(path, list, sizeof list);
+    if (len < 0 && (errno == ENOTSUP || errno == EACCES || errno == EPERM)) return SW_OK;
+    if (len < 0) return sw_fail_sys(err, errno, "list the extended attributes of %s", name);
+    SW_VEC(struct sw_tar_xattr) found = {0};
+    size_t total = 0;
+    enum sw_code code = SW_OK;
+    for (char *p = list; !code && p < list + len; p += strlen(p) + 1) {
+        if (is_foreign(p)) continue;
+        char value[65536];
+        ssize_t n = lgetxattr(path, p, value, sizeof value);
+        if (n < 0) {
+            if (errno == ENODATA || errno == EACCES || errno == EPERM) continue;
+            code = sw_fail_sys(err, errno, "read the extended attribute %s of %s", p, name);
+            break;
+        }
+        total += strlen(p) + (size_t)n;
+        if (total > SW_XATTR_BYTES_MAX) {
+            code = sw_fail(err, SW_LIMIT, "%s has more than %zu bytes of extended attributes", name,
+                           SW_XATTR_BYTES_MAX);
+            break;
+        }
+        struct sw_tar_xattr *x = sw_vec_push(&found);
+        x->name = sw_arena_str(arena, sw_str(p));
+        x->value = sw_arena_str(arena, sw_str_n(value, (size_t)n));
+    }
+    if (!code && found.len) {
+        struct sw_tar_xattr *copy = sw_arena_array(arena, found.len, sizeof *copy);
+        memcpy(copy, found.ptr, found.len * sizeof *copy);
+        node->xattrs = copy;
+        node->n_xattrs = found.len;
+    }
+    sw_vec_done(&found);
+    return code;
+}
+
+/* ---- links ---- */
+
+/* Replaces *rest, of which a link at dir/name was the head, by the link's target and what follows.
+ */
+static struct sw_str replace_link(struct sw_arena *arena, struct sw_str target,
+                                  struct sw_str tail) {
+    if (tail.len == 0) return target;
+    char *p = sw_arena_alloc(arena, target.len + tail.len + 2);
+    memcpy(p, target.ptr, target.len);
+    p[target.len] = '/';
+    memcpy(p + target.len + 1, tail.ptr, tail.len);
+    return sw_str_n(p, target.len + 1 + tail.len);
+}
+
+static struct sw_str parent_of(struct sw_str path) {
+    size_t slash = sw_str_rfind_char(path, '/');
+    return slash == SIZE_MAX ? SW_STR("") : sw_str_sub(path, 0, slash);
+}
+
+enum sw_code sw_source_resolve(struct sw_source *s, struct sw_arena *arena, struct sw_str path,
+                               bool follow_last, bool missing_ok, struct sw_str *ret,
+                               struct sw_error *err) {
+    struct sw_str done = SW_STR(""), rest = path;
+    int links = 0;
+    bool missing = false; /* what follows a missing component is taken as it is written */
+    while (rest.len) {
+        struct sw_str name, tail;
+        sw_str_cut(rest, '/', &name, &tail);
+        rest = tail;
+        if (name.len == 0 || sw_str_is(name, ".")) continue;
+        if (sw_str_is(name, "..")) {
+            done = parent_of(done);
+            continue;
+        }
+        struct sw_str at = sw_path_join(arena, done, name);
+        struct sw_node node = {0};
+        enum sw_code code = missing ? SW_NOT_FOUND : s->ops->stat(s, arena, at, false, &node, err);
+        if (code == SW_NOT_FOUND && missing_ok) {
+            missing = true;
+            done = at;
+            continue;
+        }
+        if (code) return code;
+        bool last = rest.len == 0;
+        if (node.type == SW_TAR_SYMLINK && (!last || follow_last)) {
+            if (++links > LINKS_MAX)
+                return sw_fail(err, SW_USAGE, "%.*s in %.*s: too many symbolic links", SW_ARG(path),
+                               SW_ARG(s->name));
+            rest = replace_link(arena, node.link, rest);
+            if (node.link.len && node.link.ptr[0] == '/') done = SW_STR("");
+            continue;
+        }
+        if (!last && node.type != SW_TAR_DIR)
+            return sw_fail(err, SW_DENIED, "/%.*s in %.*s is not a directory", SW_ARG(at),
+                           SW_ARG(s->name));
+        done = at;
+    }
+    *ret = done;
+    return SW_OK;
+}
+
+/* ---- hashing ---- */
+
+static enum sw_code hash_fd(int fd, struct sw_digest *ret, struct sw_error *err) {
+    struct sw_hasher h;
+    char block[131072];
+    sw_hasher_init(&h, SW_SHA256);
+    for (;;) {
+        ssize_t n = sw_sys_read(fd, block, sizeof block);
+        if (n < 0) return sw_fail_sys(err, errno, "read");
+        if (n == 0) break;
+        sw_hasher_add(&h, block, (size_t)n);
+    }
+    *ret = sw_hasher_finish(&h);
+    return SW_OK;
+}
+
+static bool same_state(const struct stat *a, const struct stat *b) {
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+enum sw_code sw_source_hash(struct sw_source *s, struct sw_str path, const struct sw_node *node,
+                            struct sw_digest *ret, struct sw_error *err) {
+    if (s->ops->recall && s->ops->recall(s, &node->st, ret)) return SW_OK;
+    SW_FD int fd = -1;
+    struct stat st;
+    int64_t started = sw_now_unix_ns();
+    enum sw_code code = sw_source_open_same(s, path, node, &fd, err);
+    if (code) return code;
+    code = hash_fd(fd, ret, err);
+    if (code) return sw_context(err, "%.*s", SW_ARG(path));
+    if (fstat(fd, &st) < 0) return sw_fail_sys(err, errno, "%.*s", SW_ARG(path));
+    if (!same_state(&st, &node->st))
+        return sw_fail(err, SW_BUSY, "%.*s changed while it was read; build again", SW_ARG(path));
+    if (s->ops->remember) s->ops->remember(s, &st, started, ret);
+    return SW_OK;
+}
+
+enum sw_code sw_source_open_same(struct sw_source *s, struct sw_str path,
+                                 const struct sw_node *node, int *ret_fd, struct sw_error *err) {
+    SW_FD int fd = -1;
+    struct stat st;
+    enum sw_code code = s->ops->open(s, path, &fd, &st, err);
+    if (code) return code;
+    if (!same_state(&st, &node->st))
+        return sw_fail(err, SW_BUSY, "%.*s changed while the build looked at it; build again",
+                       SW_ARG(path));
+    *ret_fd = sw_take_fd(&fd);
+    return SW_OK;
+}

@@ -1,0 +1,123 @@
+/* What --from means: the context, an earlier stage, a named context, an image. */
+#include "base/mem.h"
+#include "build/room_internal.h"
+
+enum sw_code sw_build_context_source(struct sw_build *b, struct sw_source **ret,
+                                     struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    pthread_mutex_lock(&b->lock);
+    if (!b->context)
+        code = sw_source_directory(b->tools->store, b->options->context, b->ignore,
+                                   b->options->ignore_name, SW_STR("the build context"),
+                                   &b->context, err);
+    if (!code) *ret = b->context;
+    pthread_mutex_unlock(&b->lock);
+    return code;
+}
+
+/* An image or a directory that a name stands for; made once for the build. Called with the lock. */
+static enum sw_code other(struct sw_stage *s, struct sw_str name, unsigned step,
+                          struct sw_other_source **ret, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    struct sw_other_source *o = sw_map_get(&b->other_sources, name);
+    if (o) {
+        *ret = o;
+        return SW_OK;
+    }
+    struct sw_str context = sw_named_context(b, name);
+    o = SW_NEW(b->arena, struct sw_other_source);
+    struct sw_str label =
+        sw_arena_printf(b->arena, "%s %.*s", context.ptr ? "the context" : "image", SW_ARG(name));
+    bool is_image = !context.ptr || sw_str_starts(context, SW_STR("docker-image://"));
+    enum sw_code code;
+    if (is_image) {
+        struct sw_blayer *layers;
+        size_t n;
+        code = sw_base_load(b, b->arena, context.ptr ? context : name, &s->platform, step,
+                            &o->config, &layers, &n, err);
+        if (!code) code = sw_layers_snapshots(b, layers, n, err);
+        for (size_t i = 0; i < n && !code; i++) sw_vec_add(&o->layers, layers[i]);
+        if (!code) code = sw_layers_view(b, layers, n, label, &o->source, err);
+    } else {
+        const char *path = sw_arena_cstr(b->arena, context);
+        code = sw_source_directory(b->tools->store, path, NULL, NULL, label, &o->source, err);
+    }
+    if (code) return code;
+    sw_map_put(&b->other_sources, sw_arena_str(b->arena, name), o);
+    *ret = o;
+    return SW_OK;
+}
+
+/* The stage that a name means; NULL for anything else. */
+static struct sw_stage *stage_of(struct sw_stage *s, struct sw_str from) {
+    struct sw_build *b = s->build;
+    const struct sw_df_stage *df = sw_df_stage_find(b->file, from, s->index);
+    if (df) return &b->stages[df->index];
+    struct sw_str context = sw_named_context(b, from), prefix = SW_STR("target:");
+    if (!context.ptr || !sw_str_starts(context, prefix)) return NULL;
+    df = sw_df_stage_find(b->file, sw_str_from(context, prefix.len), s->index);
+    return df ? &b->stages[df->index] : NULL;
+}
+
+/* All layers of a finished stage as snapshots, and a view of them. */
+static enum sw_code stage_source(struct sw_stage *s, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    enum sw_code code = SW_OK;
+    pthread_mutex_lock(&b->index_lock);
+    if (!s->source) {
+        code = sw_layers_snapshots(b, s->layers.ptr, s->layers.len, err);
+        if (!code) {
+            struct sw_str name = sw_arena_printf(&s->arena, "stage %.*s", SW_ARG(s->label));
+            struct sw_view_layer *v = sw_calloc(s->layers.len + 1, sizeof *v);
+            for (size_t i = 0; i < s->layers.len; i++) v[i].snapshot = s->layers.ptr[i].snapshot;
+            code = sw_view_open(b->tools->store, b->form, v, s->layers.len, name, &s->source, err);
+            sw_freep(&v);
+        }
+    }
+    pthread_mutex_unlock(&b->index_lock);
+    return code;
+}
+
+enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned step,
+                            struct sw_source **ret, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    struct sw_str context = sw_named_context(b, from);
+    struct sw_stage *stage =
+        context.ptr && !sw_str_starts(context, SW_STR("target:")) ? NULL : stage_of(s, from);
+    if (stage) {
+        enum sw_code code = sw_stage_wait(stage, err);
+        if (!code) code = stage_source(stage, err);
+        if (!code) *ret = stage->source;
+        return code;
+    }
+    struct sw_other_source *o;
+    pthread_mutex_lock(&b->lock);
+    enum sw_code code = other(s, from, step, &o, err);
+    pthread_mutex_unlock(&b->lock);
+    if (!code) *ret = o->source;
+    return code;
+}
+
+enum sw_code sw_from_layers(struct sw_stage *s, struct sw_str from, unsigned step,
+                            struct sw_blayer **ret, size_t *ret_n, struct sw_error *err) {
+    struct sw_source *source;
+    *ret = NULL;
+    *ret_n = 0;
+    enum sw_code code = sw_from_source(s, from, step, &source, err);
+    if (code) return code;
+    struct sw_stage *stage = sw_named_context(s->build, from).ptr ? NULL : stage_of(s, from);
+    if (stage) {
+        *ret = stage->layers.ptr;
+        *ret_n = stage->layers.len;
+        return SW_OK;
+    }
+    struct sw_build *b = s->build;
+    pthread_mutex_lock(&b->lock);
+    struct sw_other_source *o = sw_map_get(&b->other_sources, from);
+    if (o) {
+        *ret = o->layers.ptr;
+        *ret_n = o->layers.len;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return SW_OK;
+}

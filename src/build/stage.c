@@ -1,0 +1,215 @@
+/* A stage: its base, its instructions in order, its state. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/proc.h"
+#include "build/room_internal.h"
+
+#define STAGE_MEMORY_MAX ((size_t)256 << 20)
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/* ---- waiting ---- */
+
+enum sw_code sw_stage_wait(struct sw_stage *s, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    pthread_mutex_lock(&b->lock);
+    while (!s->done) pthread_cond_wait(&b->changed, &b->lock);
+    pthread_mutex_unlock(&b->lock);
+    if (!s->err.code) return SW_OK;
+    /* The stage itself reports what is wrong; those that wait for it just end. */
+    return sw_fail(err, SW_CANCELLED, "stage %.*s failed", SW_ARG(s->label));
+}
+
+/* ---- variables ---- */
+
+/* ENV hides ARG of the same name. */
+static bool lookup(void *context, struct sw_str name, struct sw_str *ret) {
+    struct sw_stage *s = context;
+    if (sw_config_get_env(&s->config.config.env, name, ret)) return true;
+    return sw_df_vars_get(&s->args, name, ret);
+}
+
+struct sw_df_lex sw_stage_lex(struct sw_stage *s) {
+    return (struct sw_df_lex){.env = {lookup, s}, .escape = s->build->file->escape};
+}
+
+/* ---- steps ---- */
+
+unsigned sw_step_begin(struct sw_stage *s, struct sw_str text) {
+    struct sw_progress *p = s->build->tools->progress;
+    if (!p) return 0;
+    struct sw_str name =
+        s->label.len
+            ? sw_arena_printf(&s->arena, "[%.*s %u/%u] %.*s", SW_ARG(s->label), ++s->step,
+                              s->n_steps, SW_ARG(text))
+            : sw_arena_printf(&s->arena, "[%u/%u] %.*s", ++s->step, s->n_steps, SW_ARG(text));
+    return sw_progress_step(p, name);
+}
+
+void sw_step_end(struct sw_stage *s, unsigned step, bool cached, const struct sw_error *err) {
+    struct sw_progress *p = s->build->tools->progress;
+    if (err) {
+        sw_progress_fail(p, step, err);
+    } else if (cached) {
+        sw_progress_cached(p, step);
+    } else {
+        sw_progress_done(p, step);
+    }
+}
+
+enum sw_code sw_stage_add_history(struct sw_stage *s, struct sw_str created_by, bool empty_layer,
+                                  struct sw_error *err) {
+    struct sw_history h = {
+        .created = {.set = true, .sec = s->build->options->epoch_s},
+        .created_by = created_by,
+        .comment = SW_STR("slipway"),
+        .empty_layer = empty_layer,
+    };
+    /* Layers are told apart by position; their diff IDs are filled in when the image is made. */
+    static const struct sw_digest pending = {0};
+    sw_image_config_add_step(&s->arena, &s->config, &h, empty_layer ? NULL : &pending);
+    return sw_arena_check(&s->arena, "a build stage", err);
+}
+
+enum sw_code sw_stage_view(struct sw_stage *s, struct sw_source **ret, struct sw_error *err) {
+    if (!s->view) {
+        enum sw_code code = sw_layers_view(s->build, s->layers.ptr, s->layers.len,
+                                           SW_STR("the image so far"), &s->view, err);
+        if (code) return code;
+    }
+    *ret = s->view;
+    return SW_OK;
+}
+
+void sw_stage_drop_view(struct sw_stage *s) {
+    sw_source_free(s->view);
+    s->view = NULL;
+}
+
+/* ---- the base ---- */
+
+static enum sw_code inherit(struct sw_stage *s, struct sw_error *err) {
+    struct sw_stage *base = s->base_stage;
+    enum sw_code code = sw_stage_wait(base, err);
+    if (code) return code;
+    s->config = sw_image_config_copy(&s->arena, &base->config);
+    /* COPY --from may be giving the base's layers their snapshots at this moment. */
+    pthread_mutex_lock(&s->build->index_lock);
+    for (size_t i = 0; i < base->layers.len; i++) sw_vec_add(&s->layers, base->layers.ptr[i]);
+    pthread_mutex_unlock(&s->build->index_lock);
+    return SW_OK;
+}
+
+static void start_from_nothing(struct sw_stage *s) {
+    s->config = (struct sw_image_config){.platform = s->platform};
+    sw_config_set_env(&s->arena, &s->config.config.env, SW_STR("PATH"), sw_str(default_path));
+    s->config.config.working_dir = SW_STR("/");
+}
+
+static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    struct sw_str text = s->df->from->text;
+    if (s->base == SW_BASE_SCRATCH) {
+        s->step++;
+        start_from_nothing(s);
+        return SW_OK;
+    }
+    if (s->base == SW_BASE_STAGE) {
+        s->step++;
+        return inherit(s, err);
+    }
+    unsigned step = sw_step_begin(s, text);
+    sw_progress_start(b->tools->progress, step);
+    struct sw_blayer *layers = NULL;
+    size_t n = 0;
+    enum sw_code code =
+        sw_base_load(b, &s->arena, s->base_name, &s->platform, step, &s->config, &layers, &n, err);
+    for (size_t i = 0; i < n && !code; i++) sw_vec_add(&s->layers, layers[i]);
+    if (!code && !sw_image_config_history_fits(&s->config)) s->config.n_history = 0;
+    sw_step_end(s, step, false, code ? err : NULL);
+    return code;
+}
+
+/* ---- instructions ---- */
+
+static enum sw_code at_line(const struct sw_stage *s, const struct sw_df_instruction *in,
+                            struct sw_error *err) {
+    if (err->code == SW_CANCELLED) return err->code;
+    return sw_context(err, "%s:%u: %.*s", s->build->options->dockerfile_name, in->span.line,
+                      SW_ARG(in->name));
+}
+
+static enum sw_code execute(struct sw_stage *s, const struct sw_df_instruction *in,
+                            struct sw_error *err) {
+    enum sw_code code = sw_cancel_check(err);
+    if (code) return code;
+    pthread_mutex_lock(&s->build->lock);
+    bool failed = s->build->failed;
+    pthread_mutex_unlock(&s->build->lock);
+    if (failed) return sw_fail(err, SW_CANCELLED, "another stage failed");
+    switch (in->kind) {
+    case SW_DF_RUN:
+        code = sw_step_run(s, in, err);
+        break;
+    case SW_DF_COPY:
+    case SW_DF_ADD:
+        code = sw_step_copy(s, in, err);
+        break;
+    case SW_DF_WORKDIR:
+        code = sw_step_workdir(s, in, err);
+        break;
+    default:
+        code = sw_step_meta(s, in, err);
+    }
+    return code ? at_line(s, in, err) : SW_OK;
+}
+
+/* ONBUILD instructions of the base come first, as if they followed FROM. */
+static enum sw_code triggers(struct sw_stage *s, struct sw_error *err) {
+    struct sw_strs list = s->config.config.on_build;
+    s->config.config.on_build = (struct sw_strs){0};
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < list.len && !code; i++) {
+        struct sw_df_instruction *in = SW_NEW(&s->arena, struct sw_df_instruction);
+        code = sw_df_parse_trigger(&s->arena, list.ptr[i], s->build->file->name, &s->df->from->span,
+                                   in, err);
+        if (!code) code = execute(s, in, err);
+        if (code) sw_context(err, "ONBUILD trigger of %.*s", SW_ARG(s->base_name));
+    }
+    return code;
+}
+
+static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
+    enum sw_code code = load_base(s, err);
+    if (code) return at_line(s, s->df->from, err);
+    s->args = (struct sw_df_vars){.arena = &s->arena};
+    s->shell = s->config.config.shell;
+    if (!s->shell.len) {
+        sw_strs_add(&s->arena, &s->shell, SW_STR("/bin/sh"));
+        sw_strs_add(&s->arena, &s->shell, SW_STR("-c"));
+    }
+    code = triggers(s, err);
+    for (size_t i = 0; i < s->df->n_body && !code; i++) code = execute(s, &s->df->body[i], err);
+    /* The image is made of blobs: those that RUN left as snapshots are archived now. */
+    for (size_t i = 0; i < s->layers.len && !code && s->exported && !s->build->options->skip_layers;
+         i++)
+        code = sw_layer_need_blob(s->build, &s->layers.ptr[i], err);
+    return code;
+}
+
+void *sw_stage_main(void *argument) {
+    struct sw_stage *s = argument;
+    struct sw_build *b = s->build;
+    struct sw_error err = {0};
+    sw_arena_init(&s->arena, STAGE_MEMORY_MAX);
+    enum sw_code code = run_all(s, &err);
+    pthread_mutex_lock(&b->lock);
+    if (code) {
+        s->err = err;
+        b->failed = true;
+    }
+    s->done = true;
+    pthread_cond_broadcast(&b->changed);
+    pthread_mutex_unlock(&b->lock);
+    return NULL;
+}

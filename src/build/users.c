@@ -1,0 +1,117 @@
+#include "build/users.h"
+
+#include "build/view.h"
+#include "dockerfile/values.h"
+
+/* A line of passwd or group, split at colons. */
+#define FIELDS 7
+static bool next_line(struct sw_str *text, struct sw_str fields[FIELDS]) {
+    struct sw_str line;
+    while (sw_str_next(text, '\n', &line)) {
+        line = sw_str_trim(line);
+        if (line.len == 0 || line.ptr[0] == '#') continue;
+        for (int i = 0; i < FIELDS; i++)
+            if (!sw_str_next(&line, ':', &fields[i])) fields[i] = SW_STR("");
+        return true;
+    }
+    return false;
+}
+
+static bool number(struct sw_str s, uint32_t *ret) {
+    uint64_t v;
+    if (!sw_str_u64(s, &v) || v > 0xfffffffe) return false;
+    *ret = (uint32_t)v;
+    return true;
+}
+
+static enum sw_code read_db(struct sw_source *view, struct sw_arena *arena, const char *path,
+                            struct sw_str *ret, struct sw_error *err) {
+    *ret = SW_STR("");
+    if (!view) return SW_OK;
+    enum sw_code code = sw_view_read(view, arena, sw_str(path), SW_PASSWD_MAX, ret, err);
+    if (code == SW_NOT_FOUND || code == SW_DENIED) return SW_OK;
+    return code;
+}
+
+/* The user's own line, by name or by number. */
+static bool find_user(struct sw_str passwd, struct sw_str who, struct sw_user *ret) {
+    struct sw_str f[FIELDS];
+    uint32_t wanted = 0;
+    bool numeric = number(who, &wanted);
+    for (int by_name = 1; by_name >= 0; by_name--) {
+        struct sw_str rest = passwd;
+        if (!by_name && !numeric) break;
+        while (next_line(&rest, f)) {
+            uint32_t uid, gid;
+            if (!number(f[2], &uid) || !number(f[3], &gid)) continue;
+            if (by_name ? !sw_str_eq(f[0], who) : uid != wanted) continue;
+            ret->uid = uid;
+            ret->gid = gid;
+            ret->name = f[0];
+            ret->home = f[5].len ? f[5] : SW_STR("/");
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool find_group(struct sw_str group, struct sw_str who, uint32_t *ret) {
+    struct sw_str f[FIELDS], rest = group;
+    while (next_line(&rest, f))
+        if (sw_str_eq(f[0], who) && number(f[2], ret)) return true;
+    return number(who, ret);
+}
+
+static void add_groups(struct sw_str group, struct sw_user *user) {
+    struct sw_str f[FIELDS], rest = group, member;
+    while (next_line(&rest, f)) {
+        uint32_t gid;
+        if (!number(f[2], &gid) || gid == user->gid) continue;
+        struct sw_str members = f[3];
+        while (sw_str_next(&members, ',', &member)) {
+            if (!sw_str_eq(sw_str_trim(member), user->name)) continue;
+            if (user->n_groups < SW_GROUPS_MAX) user->groups[user->n_groups++] = gid;
+            break;
+        }
+    }
+}
+
+enum sw_code sw_user_find(struct sw_source *view, struct sw_arena *arena, struct sw_str text,
+                          struct sw_user *ret, struct sw_error *err) {
+    struct sw_str passwd, group;
+    struct sw_df_owner who = {.user = SW_STR("0")};
+    *ret = (struct sw_user){.name = SW_STR(""), .home = SW_STR("/")};
+    if (text.len) {
+        enum sw_code code = sw_df_owner_parse(text, &who, err);
+        if (code) return code;
+    }
+    enum sw_code code = read_db(view, arena, "etc/passwd", &passwd, err);
+    if (!code) code = read_db(view, arena, "etc/group", &group, err);
+    if (code) return code;
+    if (!find_user(passwd, who.user, ret) && !number(who.user, &ret->uid))
+        return sw_fail(err, SW_NOT_FOUND, "there is no user \"%.*s\" in the image's /etc/passwd",
+                       SW_ARG(who.user));
+    if (who.group.ptr) {
+        if (!find_group(group, who.group, &ret->gid))
+            return sw_fail(err, SW_NOT_FOUND,
+                           "there is no group \"%.*s\" in the image's /etc/group",
+                           SW_ARG(who.group));
+        return SW_OK;
+    }
+    if (ret->name.len) add_groups(group, ret);
+    return SW_OK;
+}
+
+enum sw_code sw_owner_find(struct sw_source *view, struct sw_arena *arena, struct sw_str text,
+                           uint32_t *ret_uid, uint32_t *ret_gid, struct sw_error *err) {
+    struct sw_df_owner who;
+    struct sw_user *user = SW_NEW(arena, struct sw_user);
+    enum sw_code code = sw_df_owner_parse(text, &who, err);
+    if (!code) code = sw_user_find(view, arena, text, user, err);
+    if (code) return code;
+    *ret_uid = user->uid;
+    *ret_gid = user->gid;
+    /* A number that passwd does not know stands for the group of that number, too. */
+    if (!who.group.ptr && user->name.len == 0) *ret_gid = user->uid;
+    return SW_OK;
+}

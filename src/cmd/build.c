@@ -1,0 +1,518 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "build/build.h"
+#include "cmd/build_output.h"
+#include "cmd/session.h"
+#include "cmd/table.h"
+#include "dockerfile/limits.h"
+#include "oci/reference.h"
+
+#define SECRET_MAX ((size_t)500 * 1024) /* as BuildKit */
+#define CONTEXTS_MAX 256
+
+/* ---- files ---- */
+
+static enum sw_code read_stdin(struct sw_arena *arena, struct sw_str *ret, struct sw_error *err) {
+    SW_BUF struct sw_buf text;
+    sw_buf_init(&text, SW_DF_FILE_MAX);
+    enum sw_code code = sw_read_fd(STDIN_FILENO, SW_DF_FILE_MAX, &text, err);
+    if (code) return sw_context(err, "reading the Dockerfile from standard input");
+    *ret = sw_arena_str(arena, sw_buf_str(&text));
+    return SW_OK;
+}
+
+static enum sw_code read_file(struct sw_arena *arena, const char *path, size_t max,
+                              struct sw_str *ret, struct sw_error *err) {
+    SW_BUF struct sw_buf text;
+    sw_buf_init(&text, max);
+    enum sw_code code = sw_read_file_at(AT_FDCWD, path, max, &text, err);
+    if (!code) *ret = sw_arena_str(arena, sw_buf_str(&text));
+    return code;
+}
+
+/* -f, else Dockerfile or Containerfile in the context. */
+static enum sw_code find_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
+                                    const char **ret_path, struct sw_error *err) {
+    const char *file = sw_opt(inv, "file");
+    *ret_path = NULL;
+    if (file && !strcmp(file, "-")) {
+        o->dockerfile_name = "Dockerfile";
+        return read_stdin(inv->arena, &o->dockerfile, err);
+    }
+    if (file) {
+        o->dockerfile_name = *ret_path = file;
+        enum sw_code code = read_file(inv->arena, file, SW_DF_FILE_MAX, &o->dockerfile, err);
+        if (code != SW_NOT_FOUND || file[0] == '/') return code;
+        /* As buildah does: beneath the context, too. */
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, file).ptr;
+        struct sw_error second = {0};
+        if (read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, &second) == SW_OK)
+            return SW_OK;
+        return code;
+    }
+    static const char *const names[] = {"Dockerfile", "Containerfile"};
+    for (size_t i = 0; i < 2; i++) {
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, names[i]).ptr;
+        o->dockerfile_name = names[i];
+        enum sw_code code = read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, err);
+        if (code != SW_NOT_FOUND) return code;
+    }
+    return sw_fail(err, SW_NOT_FOUND, "no Dockerfile in %s; name it with -f FILE", o->context);
+}
+
+/* --ignorefile, else <Dockerfile>.dockerignore, else .containerignore or .dockerignore. */
+static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_options *o,
+                                const char *dockerfile, struct sw_error *err) {
+    const char *given = sw_opt(inv, "ignorefile");
+    if (given) {
+        o->ignore_name = given;
+        return read_file(inv->arena, given, SW_DF_FILE_MAX, &o->ignore, err);
+    }
+    const char *candidates[3] = {NULL, NULL, NULL};
+    if (dockerfile) candidates[0] = sw_arena_printf(inv->arena, "%s.dockerignore", dockerfile).ptr;
+    candidates[1] = sw_arena_printf(inv->arena, "%s/.containerignore", o->context).ptr;
+    candidates[2] = sw_arena_printf(inv->arena, "%s/.dockerignore", o->context).ptr;
+    for (size_t i = 0; i < 3; i++) {
+        if (!candidates[i]) continue;
+        enum sw_code code = read_file(inv->arena, candidates[i], SW_DF_FILE_MAX, &o->ignore, err);
+        if (code == SW_NOT_FOUND) continue;
+        const char *slash = strrchr(candidates[i], '/');
+        o->ignore_name = slash ? slash + 1 : candidates[i];
+        return code;
+    }
+    sw_error_clear(err);
+    return SW_OK;
+}
+
+/* SOURCE_DATE_EPOCH or --source-date-epoch, else the time of the context's last commit, else 0. */
+static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_options *o,
+                               struct sw_error *err) {
+    const char *text = sw_opt(inv, "source-date-epoch");
+    struct sw_str value;
+    if (!text) text = sw_opt(inv, "timestamp");
+    for (size_t i = 0; i < o->args.len && !text; i++)
+        if (sw_str_is(o->args.ptr[i].name, "SOURCE_DATE_EPOCH"))
+            text = sw_arena_cstr(inv->arena, o->args.ptr[i].value);
+    if (!text) text = getenv("SOURCE_DATE_EPOCH");
+    if (text && *text) {
+        value = sw_str(text);
+        if (sw_str_i64(value, &o->epoch_s) && o->epoch_s >= 0) return SW_OK;
+        return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%s: want seconds since 1970", text);
+    }
+    SW_FREE char *git = sw_asprintf("%s/.git", o->context);
+    if (access(git, F_OK) < 0 || !sw_proc_find("git", NULL)) return SW_OK;
+    SW_BUF struct sw_buf out;
+    sw_buf_init(&out, 4096);
+    struct sw_error ignored = {0};
+    struct sw_proc_options run = {.argv = (const char *[]){"git", "-C", o->context, "-c",
+                                                           "safe.directory=*", "log", "-1",
+                                                           "--format=%ct", NULL}};
+    int64_t time;
+    /* A repository without a commit, or one that git refuses, is as good as none. */
+    if (sw_proc_run(&run, &out, &ignored) == SW_OK &&
+        sw_str_i64(sw_str_trim(sw_buf_str(&out)), &time))
+        o->epoch_s = time;
+    return SW_OK;
+}
+
+/* ---- options ---- */
+
+static struct sw_pairs pairs_of(struct sw_invocation *inv, const char *name, bool from_env) {
+    struct sw_pairs list = {0};
+    size_t n;
+    const char *const *values = sw_opt_list(inv, name, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct sw_str key, value;
+        if (!sw_str_cut(sw_str(values[i]), '=', &key, &value) && from_env) {
+            /* "--build-arg NAME" passes the variable of this name on, if there is one. */
+            const char *env = getenv(values[i]);
+            if (!env) continue;
+            value = sw_str(env);
+        }
+        sw_pairs_set(inv->arena, &list, key, value);
+    }
+    return list;
+}
+
+static enum sw_code read_arg_files(struct sw_invocation *inv, struct sw_pairs *args,
+                                   struct sw_error *err) {
+    size_t n;
+    const char *const *files = sw_opt_list(inv, "build-arg-file", &n);
+    struct sw_pairs all = {0};
+    for (size_t i = 0; i < n; i++) {
+        struct sw_str text, line, key, value;
+        enum sw_code code = read_file(inv->arena, files[i], SW_DF_FILE_MAX, &text, err);
+        if (code) return code;
+        while (sw_str_next(&text, '\n', &line)) {
+            line = sw_str_trim(line);
+            if (!line.len || line.ptr[0] == '#') continue;
+            sw_str_cut(line, '=', &key, &value);
+            sw_pairs_set(inv->arena, &all, key, value);
+        }
+    }
+    for (size_t i = 0; i < args->len; i++)
+        sw_pairs_set(inv->arena, &all, args->ptr[i].name, args->ptr[i].value);
+    *args = all;
+    return SW_OK;
+}
+
+/* "id=x,src=file", "id=x,env=NAME", "id=x" (a file or variable of that name), "x". */
+static enum sw_code parse_secret(struct sw_invocation *inv, const char *text,
+                                 struct sw_build_secret *ret, struct sw_error *err) {
+    struct sw_str rest = sw_str(text), field, key, value, src = {0}, env = {0};
+    *ret = (struct sw_build_secret){0};
+    bool is_env = false;
+    while (sw_str_next(&rest, ',', &field)) {
+        if (!sw_str_cut(field, '=', &key, &value)) {
+            ret->id = key;
+        } else if (sw_str_is(key, "id")) {
+            ret->id = value;
+        } else if (sw_str_is(key, "src") || sw_str_is(key, "source")) {
+            src = value;
+        } else if (sw_str_is(key, "env")) {
+            env = value;
+        } else if (sw_str_is(key, "type")) {
+            is_env = sw_str_is(value, "env");
+        } else {
+            return sw_fail(err, SW_USAGE,
+                           "--secret %s: unknown key \"%.*s\"; want id, src, env or type", text,
+                           SW_ARG(key));
+        }
+    }
+    if (!ret->id.len) return sw_fail(err, SW_USAGE, "--secret %s: there is no id", text);
+    if (is_env && !env.ptr) env = src.ptr ? src : ret->id;
+    if (!env.ptr && !src.ptr && getenv(sw_arena_cstr(inv->arena, ret->id))) env = ret->id;
+    if (env.ptr) {
+        const char *found = getenv(sw_arena_cstr(inv->arena, env));
+        if (!found)
+            return sw_fail(err, SW_NOT_FOUND, "--secret %s: there is no such variable", text);
+        ret->value = sw_str(found);
+        return SW_OK;
+    }
+    if (!src.ptr) src = ret->id;
+    enum sw_code code =
+        read_file(inv->arena, sw_arena_cstr(inv->arena, src), SECRET_MAX, &ret->value, err);
+    return code ? sw_context(err, "--secret %s", text) : SW_OK;
+}
+
+static enum sw_code parse_secrets(struct sw_invocation *inv, struct sw_build_options *o,
+                                  struct sw_error *err) {
+    const char *const *values = sw_opt_list(inv, "secret", &o->n_secrets);
+    struct sw_build_secret *secrets = sw_arena_array(inv->arena, o->n_secrets + 1, sizeof *secrets);
+    for (size_t i = 0; i < o->n_secrets; i++) {
+        enum sw_code code = parse_secret(inv, values[i], &secrets[i], err);
+        if (code) return code;
+    }
+    o->secrets = secrets;
+    values = sw_opt_list(inv, "ssh", &o->n_ssh);
+    struct sw_build_ssh *ssh = sw_arena_array(inv->arena, o->n_ssh + 1, sizeof *ssh);
+    for (size_t i = 0; i < o->n_ssh; i++) {
+        if (!sw_str_cut(sw_str(values[i]), '=', &ssh[i].id, &ssh[i].path)) {
+            const char *agent = getenv("SSH_AUTH_SOCK");
+            if (!agent)
+                return sw_fail(err, SW_USAGE, "--ssh %s: SSH_AUTH_SOCK is not set", values[i]);
+            ssh[i].path = sw_str(agent);
+        }
+    }
+    o->ssh = ssh;
+    return SW_OK;
+}
+
+static enum sw_code parse_contexts(struct sw_invocation *inv, struct sw_build_options *o,
+                                   struct sw_error *err) {
+    const char *const *values = sw_opt_list(inv, "build-context", &o->n_contexts);
+    if (o->n_contexts > CONTEXTS_MAX)
+        return sw_fail(err, SW_LIMIT, "more than %d build contexts", CONTEXTS_MAX);
+    struct sw_build_context *contexts =
+        sw_arena_array(inv->arena, o->n_contexts + 1, sizeof *contexts);
+    for (size_t i = 0; i < o->n_contexts; i++)
+        if (!sw_str_cut(sw_str(values[i]), '=', &contexts[i].name, &contexts[i].value))
+            return sw_fail(err, SW_USAGE, "--build-context %s: want NAME=VALUE", values[i]);
+    o->contexts = contexts;
+    return SW_OK;
+}
+
+static enum sw_code parse_platform(struct sw_invocation *inv, struct sw_build_options *o,
+                                   struct sw_error *err) {
+    struct utsname host;
+    uname(&host);
+    o->host = sw_platform_of_machine(sw_arena_str(inv->arena, sw_str(host.machine)));
+    o->platform = o->host;
+    const char *text = sw_opt(inv, "platform");
+    if (!text) text = getenv("DOCKER_DEFAULT_PLATFORM");
+    if (!text || !*text) return SW_OK;
+    if (strchr(text, ','))
+        return sw_fail(err, SW_UNSUPPORTED, "--platform %s: one platform at a time", text);
+    return sw_platform_parse(inv->arena, sw_str(text), &o->host, &o->platform, err);
+}
+
+static enum sw_code parse_compression(struct sw_invocation *inv, struct sw_build_options *o,
+                                      struct sw_error *err) {
+    const char *kind = sw_opt(inv, "compression");
+    uint64_t level = UINT64_MAX;
+    o->compression = SW_COMPRESS_GZIP;
+    o->compression_level = SW_COMPRESS_LEVEL_DEFAULT;
+    if (kind && !sw_compression_parse(sw_str(kind), &o->compression))
+        return sw_fail(err, SW_USAGE, "--compression %s: want gzip, zstd or uncompressed", kind);
+    enum sw_code code = sw_opt_u64(inv, "compression-level", &level, err);
+    if (!code && level != UINT64_MAX) o->compression_level = level > 100 ? 100 : (int)level;
+    return code;
+}
+
+static enum sw_code parse_sandbox(struct sw_invocation *inv, struct sw_build_options *o,
+                                  struct sw_error *err) {
+    const char *network = sw_opt(inv, "network");
+    o->network = network && !strcmp(network, "none")      ? SW_NETWORK_NONE
+                 : network && !strcmp(network, "private") ? SW_NETWORK_PRIVATE
+                                                          : SW_NETWORK_HOST;
+    size_t n;
+    const char *const *values = sw_opt_list(inv, "add-host", &n);
+    struct sw_host_entry *hosts = sw_arena_array(inv->arena, n + 1, sizeof *hosts);
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < n && !code; i++)
+        code = sw_host_entry_parse(values[i], o->network, &hosts[i], err);
+    o->add_hosts = hosts;
+    o->n_add_hosts = n;
+    values = sw_opt_list(inv, "ulimit", &n);
+    struct sw_rlimit *limits = sw_arena_array(inv->arena, n + 1, sizeof *limits);
+    for (size_t i = 0; i < n && !code; i++)
+        code = sw_rlimit_parse(sw_str(values[i]), &limits[i], err);
+    o->rlimits = limits;
+    o->n_rlimits = n;
+    if (!code) code = sw_opt_size(inv, "shm-size", &o->shm_bytes, err);
+    if (!code) code = sw_opt_size(inv, "memory", &o->limits.memory_bytes, err);
+    values = sw_opt_list(inv, "allow", &n);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(values[i], "security.insecure")) o->allow_insecure = true;
+    return code;
+}
+
+static enum sw_code parse_options(struct sw_invocation *inv, struct sw_build_options *o,
+                                  struct sw_error *err) {
+    uint64_t jobs = 0;
+    size_t n;
+    o->args = pairs_of(inv, "build-arg", true);
+    o->labels = pairs_of(inv, "label", false);
+    o->annotations = pairs_of(inv, "annotation", false);
+    enum sw_code code = read_arg_files(inv, &o->args, err);
+    if (!code) code = parse_platform(inv, o, err);
+    if (!code) code = parse_secrets(inv, o, err);
+    if (!code) code = parse_contexts(inv, o, err);
+    if (!code) code = parse_compression(inv, o, err);
+    if (!code) code = parse_sandbox(inv, o, err);
+    if (!code) code = sw_opt_u64(inv, "jobs", &jobs, err);
+    if (code) return code;
+    o->jobs = jobs > 256 ? 256 : (unsigned)jobs;
+    o->target = sw_str(sw_opt(inv, "target"));
+    if (!o->target.ptr) o->target = SW_STR("");
+    const char *const *tags = sw_opt_list(inv, "tag", &n);
+    for (size_t i = 0; i < n; i++) {
+        struct sw_reference ref;
+        code = sw_reference_parse(inv->arena, sw_str(tags[i]), &ref, err);
+        if (code) return sw_context(err, "--tag %s", tags[i]);
+        sw_strs_add(inv->arena, &o->tags, sw_str(tags[i]));
+    }
+    o->no_cache = sw_opt_flag(inv, "no-cache");
+    const char *const *filters = sw_opt_list(inv, "no-cache-filter", &n);
+    for (size_t i = 0; i < n; i++) {
+        struct sw_str rest = sw_str(filters[i]), one;
+        while (sw_str_next(&rest, ',', &one)) sw_strs_add(inv->arena, &o->no_cache_filter, one);
+    }
+    o->fail_on_miss = sw_opt_flag(inv, "fail-on-miss");
+    const char *format = sw_opt(inv, "format");
+    o->docker_format = format && !strcmp(format, "docker");
+    if (format && strcmp(format, "docker") != 0 && strcmp(format, "oci") != 0)
+        return sw_fail(err, SW_USAGE, "--format %s: want oci or docker", format);
+    return SW_OK;
+}
+
+/* ---- results ---- */
+
+static enum sw_code write_iidfile(const char *path, const struct sw_digest *id,
+                                  struct sw_error *err) {
+    char text[SW_DIGEST_TEXT_MAX];
+    return sw_write_file_at(AT_FDCWD, path, 0644, sw_digest_format(id, text), err);
+}
+
+static enum sw_code write_metadata(struct sw_invocation *inv, const char *path,
+                                   const struct sw_build_options *o,
+                                   const struct sw_build_result *result, struct sw_error *err) {
+    SW_BUF struct sw_buf text;
+    struct sw_json_writer w;
+    sw_buf_init(&text, 0);
+    sw_json_writer_init(&w, &text, SW_JSON_INDENT);
+    sw_json_begin_object(&w);
+    sw_json_put_digest(&w, "containerimage.config.digest", &result->config);
+    sw_json_key(&w, "containerimage.descriptor");
+    sw_descriptor_to_json(&w, &result->target);
+    sw_json_put_digest(&w, "containerimage.digest", &result->target.digest);
+    if (o->tags.len) {
+        SW_BUF struct sw_buf names;
+        sw_buf_init(&names, 0);
+        for (size_t i = 0; i < o->tags.len; i++) {
+            struct sw_reference ref;
+            enum sw_code code = sw_reference_parse(inv->arena, o->tags.ptr[i], &ref, err);
+            if (code) return code;
+            sw_reference_default_tag(&ref);
+            sw_buf_addf(&names, "%s%.*s", i ? "," : "",
+                        SW_ARG(sw_reference_format(inv->arena, &ref)));
+        }
+        sw_json_put_str(&w, "image.name", sw_buf_str(&names));
+    }
+    sw_json_end_object(&w);
+    sw_buf_add_char(&text, '\n');
+    return sw_write_file_at(AT_FDCWD, path, 0644, sw_buf_str(&text), err);
+}
+
+/* The lines of the Dockerfile around the one that an error names, that line marked. */
+static void print_excerpt(const struct sw_build_options *o, const struct sw_error *err) {
+    size_t name_len = strlen(o->dockerfile_name);
+    const char *at = strstr(err->text, o->dockerfile_name);
+    if (!at || at[name_len] != ':') return;
+    unsigned long wanted = strtoul(at + name_len + 1, NULL, 10), number = 0;
+    struct sw_str rest = o->dockerfile, line;
+    if (!wanted) return;
+    fputs("--------------------\n", stderr);
+    while (sw_str_next(&rest, '\n', &line)) {
+        number++;
+        if (number + 2 < wanted) continue;
+        if (number > wanted + 2) break;
+        fprintf(stderr, "%4lu | %s %.*s\n", number, number == wanted ? ">>>" : "   ", SW_ARG(line));
+    }
+    fputs("--------------------\n", stderr);
+}
+
+static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
+    struct sw_build_options o = {.context = inv->args[0]};
+    struct sw_build_output output = {0};
+    const char *dockerfile;
+    enum sw_code code = SW_OK;
+    if (!strcmp(o.context, "-")) {
+        /* A Dockerfile on standard input, and no context: an empty one. */
+        code = read_stdin(inv->arena, &o.dockerfile, err);
+        o.dockerfile_name = "Dockerfile";
+        o.context = "/var/empty";
+        if (access(o.context, F_OK) < 0) o.context = "/proc/self/fdinfo";
+        dockerfile = NULL;
+    } else {
+        code = find_dockerfile(inv, &o, &dockerfile, err);
+        if (!code) code = find_ignore(inv, &o, dockerfile, err);
+    }
+    if (!code) code = parse_options(inv, &o, err);
+    if (!code) code = find_epoch(inv, &o, err);
+    if (!code) code = sw_build_output_parse(inv, &output, err);
+    if (code) return code;
+    o.skip_layers = output.kind == SW_OUTPUT_LOCAL || output.kind == SW_OUTPUT_TAR;
+
+    SW_SESSION struct sw_session session = {0};
+    code = sw_session_open(inv, SW_SESSION_ROOT | SW_SESSION_POOL | SW_SESSION_PROGRESS, &session,
+                           err);
+    if (code) return code;
+    struct sw_build_tools tools = {.store = session.store,
+                                   .pool = session.pool,
+                                   .progress = session.progress,
+                                   .userns = &session.userns};
+    struct sw_build_result result;
+    code = sw_build_run(&tools, &o, inv->arena, &result, err);
+    if (!code) code = sw_build_output_write(&tools, &o, &result, &output, err);
+    sw_progress_free(session.progress);
+    session.progress = NULL;
+    if (code) {
+        if (!sw_opt_flag(inv, "quiet") && code != SW_CANCELLED) print_excerpt(&o, err);
+        return code;
+    }
+    const char *file = sw_opt(inv, "iidfile");
+    if (file) code = write_iidfile(file, &result.config, err);
+    file = sw_opt(inv, "metadata-file");
+    if (!code && file) code = write_metadata(inv, file, &o, &result, err);
+    if (!code && sw_opt_flag(inv, "quiet") && !o.skip_layers) {
+        char text[SW_DIGEST_TEXT_MAX];
+        printf("%s\n", sw_digest_format(&result.config, text).ptr);
+    }
+    return code;
+}
+
+static const struct sw_option options[] = {
+    {"tag", 't', "NAME", "name for the image", SW_OPT_LIST, NULL, NULL},
+    {"file", 'f', "FILE", "the Dockerfile; - for standard input (default: PATH/Dockerfile)", 0,
+     NULL, NULL},
+    {"target", 0, "STAGE", "stage to build (default: the last)", 0, NULL, NULL},
+    {"build-arg", 0, "NAME[=VALUE]", "value of an ARG", SW_OPT_LIST, NULL, NULL},
+    {"build-arg-file", 0, "FILE", "values of ARGs, a NAME=VALUE a line", SW_OPT_LIST, NULL, NULL},
+    {"build-context", 0, "NAME=VALUE",
+     "a further context: a directory, docker-image://REF, target:STAGE", SW_OPT_LIST, NULL, NULL},
+    {"platform", 0, "PLATFORM", "platform of the result, such as linux/arm64", 0, NULL, NULL},
+    {"output", 'o', "SPEC",
+     "further output: type=oci|docker|local|tar,dest=PATH; a path alone is type=local", 0, NULL,
+     NULL},
+    {"load", 0, NULL, "keep the image in the local store (always done)", 0, NULL, NULL},
+    {"no-cache", 0, NULL, "execute every step", 0, NULL, NULL},
+    {"no-cache-filter", 0, "STAGE", "execute every step of these stages", SW_OPT_LIST, NULL, NULL},
+    {"fail-on-miss", 0, NULL, "fail where a step is not in the cache", 0, NULL, NULL},
+    {"secret", 0, "id=ID,src=FILE|env=NAME", "a secret for RUN --mount=type=secret", SW_OPT_LIST,
+     NULL, NULL},
+    {"ssh", 0, "default|ID=SOCKET", "an agent's socket for RUN --mount=type=ssh", SW_OPT_LIST, NULL,
+     NULL},
+    {"label", 0, "NAME=VALUE", "a label for the image", SW_OPT_LIST, NULL, NULL},
+    {"annotation", 0, "NAME=VALUE", "an annotation for the manifest", SW_OPT_LIST, NULL, NULL},
+    {"format", 0, "FORMAT", "document types of the image", 0, NULL, "oci|docker"},
+    {"compression", 0, "KIND", "of layers", 0, NULL, "gzip|zstd|uncompressed"},
+    {"compression-level", 0, "N", "of layers; 0 stores", 0, NULL, NULL},
+    {"source-date-epoch", 0, "SECONDS", "no file and no document is younger (SOURCE_DATE_EPOCH)", 0,
+     NULL, NULL},
+    {"timestamp", 0, "SECONDS", "the same, as buildah calls it", SW_OPT_HIDDEN, NULL, NULL},
+    {"ignorefile", 0, "FILE", "instead of .dockerignore", 0, NULL, NULL},
+    {"network", 0, "MODE", "network of RUN", 0, NULL, "default|host|none|private"},
+    {"add-host", 0, "NAME:IP", "a line of /etc/hosts in RUN", SW_OPT_LIST, NULL, NULL},
+    {"ulimit", 0, "NAME=SOFT[:HARD]", "a resource limit in RUN", SW_OPT_LIST, NULL, NULL},
+    {"shm-size", 0, "SIZE", "size of /dev/shm in RUN", 0, NULL, NULL},
+    {"memory", 'm', "SIZE", "memory of each RUN", 0, NULL, NULL},
+    {"allow", 0, "ENTITLEMENT", "what RUN may ask for: security.insecure, network.host",
+     SW_OPT_LIST, NULL, NULL},
+    {"jobs", 0, "N", "RUN steps at once (default: processors)", 0, NULL, NULL},
+    {"progress", 0, "MODE", "how progress is shown (BUILDKIT_PROGRESS)", 0, NULL,
+     "auto|plain|tty|rawjson|quiet|none"},
+    {"quiet", 'q', NULL, "print only the image ID", 0, NULL, NULL},
+    {"iidfile", 0, "FILE", "write the image ID there", 0, NULL, NULL},
+    {"metadata-file", 0, "FILE", "write digests and names there, as JSON", 0, NULL, NULL},
+    {"pull", 0, "POLICY", "when to ask registries for base images",
+     SW_OPT_OPTIONAL | SW_OPT_IGNORED, "always", NULL},
+    {"layers", 0, NULL, "buildah's: layers are always cached", SW_OPT_IGNORED, NULL, NULL},
+    {"rm", 0, NULL, "docker's: nothing is left to remove", SW_OPT_IGNORED, NULL, NULL},
+    {"force-rm", 0, NULL, "docker's: nothing is left to remove", SW_OPT_IGNORED, NULL, NULL},
+    {"isolation", 0, "KIND", "buildah's: RUN is always in a sandbox", SW_OPT_IGNORED, NULL, NULL},
+    {"builder", 0, "NAME", "docker's: there is one builder", SW_OPT_IGNORED, NULL, NULL},
+    {NULL},
+};
+
+const struct sw_command sw_cmd_build = {
+    .name = "build",
+    .aliases = "bud",
+    .args = "[OPTIONS] PATH|-",
+    .summary = "Build an image from a Dockerfile",
+    .description =
+        "Builds the image that a Dockerfile describes from the files in PATH, without a daemon, as "
+        "root or not. The image is kept in the local store.\n\n"
+        "The same input gives the same bytes: owners and times in layers do not depend on who "
+        "builds "
+        "and when. No time is younger than SOURCE_DATE_EPOCH, else the last commit of PATH, else "
+        "1970.\n\n"
+        "Exit status: 0 built, 1 failed, 2 wrong usage, 130 interrupted.",
+    .examples = "  slipway build -t app:1.0 .\n"
+                "  slipway build --target test --build-arg VERSION=1.2 .\n"
+                "  slipway build -o type=oci,dest=app.tar -t app:1.0 .",
+    .options = options,
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
