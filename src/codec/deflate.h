@@ -27,8 +27,8 @@
 
 struct sw_deflate; /* workspace of one thread and one level */
 
-/* Level is clamped to 0..9. Owned: sw_deflate_free(). Level 1 takes about 500 KiB, levels 2 to 9
- * about 700 KiB, whatever the input. */
+/* Level is clamped to 0..9. Owned: sw_deflate_free(). Level 1 takes about 300 KiB, levels 2 to 9
+ * about 550 KiB, whatever the input. */
 struct sw_deflate *sw_deflate_new(int level);
 void sw_deflate_free(struct sw_deflate *d);
 void sw_deflate_freep(struct sw_deflate **d);
