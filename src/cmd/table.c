@@ -1,6 +1,7 @@
 #include "cmd/table.h"
 
 const struct sw_command *const sw_commands[] = {
+    &sw_cmd_go_install,
     &sw_cmd_version,
     &sw_cmd_completion,
     &sw_cmd_manual,
@@ -8,6 +9,7 @@ const struct sw_command *const sw_commands[] = {
 };
 
 const struct sw_command_group sw_command_groups[] = {
+    {"go", "Go toolchains: install, verify, choose, switch"},
     {NULL, NULL},
 };
 

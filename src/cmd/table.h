@@ -8,5 +8,6 @@ extern const struct sw_command sw_cmd_build;
 extern const struct sw_command sw_cmd_version;
 extern const struct sw_command sw_cmd_completion;
 extern const struct sw_command sw_cmd_manual;
+extern const struct sw_command sw_cmd_go_install;
 
 #endif

@@ -47,6 +47,7 @@ enum {
     SW_HTTP_IDEMPOTENT = 1 << 3,  /* a POST or PATCH that may be sent twice; others retry anyway */
     SW_HTTP_NO_STATUS_RETRY = 1 << 4, /* 408, 429, 5xx are returned at once */
     SW_HTTP_HTTP1 = 1 << 5,           /* a connection of its own (parallel ranges) */
+    SW_HTTP_EXACT_RANGE = 1 << 6,     /* SW_UNSUPPORTED where the server ignores the range */
 };
 
 typedef enum sw_code sw_http_sink(void *context, const void *bytes, size_t len,

@@ -78,6 +78,8 @@ static enum sw_code begin_body(struct http_transfer *t) {
     if ((known && !sw_str_is(etag, t->etag)) || !same_total(t, total))
         return sw_fail(err, SW_CORRUPT, "the resource changed on the server");
     if (r->status != 206 && wanted) {
+        if (q->flags & SW_HTTP_EXACT_RANGE)
+            return sw_fail(err, SW_UNSUPPORTED, "the server ignores ranges");
         if (t->etag[0] && !known)
             return sw_fail(err, SW_CORRUPT, "the server cannot say whether the resource changed");
         t->skip = wanted;
