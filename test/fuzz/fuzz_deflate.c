@@ -1,5 +1,6 @@
 /* What the encoder writes, zlib reads back as the input; two workspaces write the same. The first
- * byte chooses level and repetition: the fuzzer's inputs are short, blocks are not. */
+ * byte chooses level and repetition, and whether noise follows each repetition, as long as the
+ * second byte says: the fuzzer's inputs are short, blocks are not. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,15 +28,22 @@ static void check(const uint8_t *out, size_t n, const uint8_t *in, size_t len) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2) return 0;
     int level = data[0] % 10;
-    size_t repeat = (size_t)1 << (data[0] / 10 % 10), piece = size - 2, len = piece * repeat;
+    size_t repeat = (size_t)1 << (data[0] / 10 % 10), piece = size - 2;
+    size_t noise = data[0] >= 100 ? data[1] * 150u : 0, len = (piece + noise) * repeat;
     if (len > (size_t)1 << 20) return 0;
     uint8_t *in = malloc(len + 1), *out = malloc(sw_deflate_bound(len));
     uint8_t *twice = malloc(sw_deflate_bound(len));
     if (!in || !out || !twice) abort();
+    uint64_t random = size;
     for (size_t i = 0; i < repeat; i++) {
-        memcpy(in + i * piece, data + 2, piece);
+        uint8_t *at = in + i * (piece + noise);
+        memcpy(at, data + 2, piece);
         /* Not quite the same every time. */
-        if (piece) in[i * piece + i * data[1] % piece] += (uint8_t)i;
+        if (piece) at[i * data[1] % piece] += (uint8_t)i;
+        for (size_t k = 0; k < noise; k++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            at[piece + k] = (uint8_t)(random >> 56);
+        }
     }
     struct sw_deflate *a = sw_deflate_new(level), *b = sw_deflate_new(level);
     size_t n = sw_deflate_block(a, in, len, true, out, sw_deflate_bound(len));
