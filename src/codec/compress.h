@@ -58,7 +58,7 @@ SW_NODISCARD enum sw_code sw_compressor_init(struct sw_compressor *c, enum sw_co
 
 struct sw_compress_part {
     size_t len;             /* bytes written to out */
-    struct sw_gzip_sum sum; /* of the input */
+    struct sw_gzip_sum sum; /* of the input; the checksum is 0 where the kind needs none */
 };
 
 /* The most bytes that a block of len bytes becomes. */

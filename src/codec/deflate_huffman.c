@@ -262,9 +262,8 @@ static void build_encoder(struct encoder *e, const uint8_t *litlen_lens, const u
 static void write_tokens(struct bit_writer *w, const struct encoder *e, const struct tokens *t) {
     struct bit_writer local = *w;
     const uint8_t *literal = t->literals;
-    for (size_t i = 0;; i++) {
-        const struct sequence s = t->sequences[i];
-        unsigned n = s.literals;
+    for (const struct sequence *s = t->sequences;; s++) {
+        unsigned n = s->literals;
         for (; n >= 4; n -= 4, literal += 4) {
             add_word(&local, e->litlen[literal[0]]);
             add_word(&local, e->litlen[literal[1]]);
@@ -279,11 +278,11 @@ static void write_tokens(struct bit_writer *w, const struct encoder *e, const st
         add_word(&local, e->litlen[literal[2]] & (0u - (n > 2)));
         literal += n;
         bits_flush(&local);
-        if (s.len == 0) break;
-        add_word(&local, e->length[s.len]);
-        add_word(&local, e->dist[s.dist_symbol]);
-        unsigned extra = dist_extra(s.dist_symbol);
-        bits_add(&local, s.dist & ((1u << extra) - 1), extra);
+        if (s->len == 0) break;
+        add_word(&local, e->length[s->len]);
+        add_word(&local, e->dist[s->dist_symbol]);
+        unsigned extra = dist_extra(s->dist_symbol);
+        bits_add(&local, s->dist & ((1u << extra) - 1), extra);
         bits_flush(&local);
     }
     add_word(&local, e->litlen[END_OF_BLOCK]);
