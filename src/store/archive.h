@@ -8,6 +8,7 @@
 #define SW_STORE_ARCHIVE_H
 
 #include "oci/config.h"
+#include "oci/manifest.h"
 #include "store/blob.h"
 #include "store/tags.h"
 
