@@ -1,7 +1,7 @@
 /* JSON documents: reading into a tree in an arena, and writing canonical bytes.
  *
- * Floor 1. Pure. RFC 8259. Reading is jansson's, with limits on top; the tree knows where each
- * value stands, so that an error can name it: "config.Env[2]: must be a string".
+ * Floor 1. Pure. RFC 8259, strictly. The tree knows where each value stands, so that an error can
+ * name it: "config.Env[2]: must be a string".
  *
  * null is treated as absent by the _opt_ and _need_ helpers, as Go's encoding/json does.
  */
@@ -39,13 +39,13 @@ struct sw_json {
 struct sw_json_limits {
     size_t bytes;   /* of the document; 0 stands for 16 MiB */
     unsigned depth; /* nested arrays and objects; 0 stands for 64 */
-    size_t values;  /* values and members; 0 stands for 1 million (an empty object of two bytes
-                     * costs some 200 bytes of memory while it is read) */
+    size_t values;  /* 0 stands for 1 million; each takes some 120 bytes of the arena */
 };
 
 /* Everything returned is in the arena. Refused (SW_SYNTAX, with line and column): anything but one
- * value with white space around it, duplicate names, invalid UTF-8, \u0000, integers beyond 64
- * bits. SW_LIMIT past the limits or the arena's cap. limits may be NULL. */
+ * value with white space around it, duplicate names, invalid UTF-8, \u0000, numbers beyond a
+ * double. Integers beyond 64 bits are SW_JSON_REAL. SW_LIMIT past the limits or the arena's cap.
+ * limits may be NULL. */
 SW_NODISCARD enum sw_code sw_json_parse(struct sw_arena *a, struct sw_str text,
                                         const struct sw_json_limits *limits,
                                         const struct sw_json **ret_root, struct sw_error *err);

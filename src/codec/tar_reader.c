@@ -172,15 +172,15 @@ static bool is_zero_block(const unsigned char *block) {
     return block[0] == 0 && memcmp(block, zeros, SW_TAR_BLOCK) == 0;
 }
 
-/* The sum over the header with blanks for the sum itself. Old writers summed signed bytes. */
+/* The sum over the header, with blanks in place of the sum itself. Some old writers summed signed
+ * bytes, where each byte from 0x80 on counts for 256 less. */
 static bool checksum_matches(const unsigned char *block, int64_t stored) {
-    int64_t plain = 8 * ' ', with_sign = 8 * ' ';
-    for (size_t i = 0; i < SW_TAR_BLOCK; i++) {
-        if (i == 148) i = 156;
-        plain += block[i];
-        with_sign += (signed char)block[i];
-    }
-    return stored == plain || stored == with_sign;
+    unsigned sum = 8 * ' ', high = 0;
+    for (size_t i = 0; i < SW_TAR_BLOCK; i++) sum += block[i];
+    for (size_t i = 148; i < 156; i++) sum -= block[i];
+    if (stored == sum) return true;
+    for (size_t i = 0; i < SW_TAR_BLOCK; i++) high += (i < 148 || i >= 156) && block[i] >= 0x80;
+    return stored == (int64_t)sum - 256 * (int64_t)high;
 }
 
 /* The next header into r->header; *ret_end at the end of the archive. What follows the end is
