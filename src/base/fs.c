@@ -54,6 +54,16 @@ enum sw_code sw_read_fd(int fd, size_t max, struct sw_buf *to, struct sw_error *
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && (size_t)st.st_size < max)
         step = (size_t)st.st_size + 1;
     for (;;) {
+        size_t room = max - (to->len - start), left = to->max - to->len;
+        if (left < room) room = left;
+        if (room == 0) {
+            char more;
+            ssize_t n = sw_sys_read(fd, &more, 1);
+            if (n < 0) return sw_fail_sys(err, errno, "read");
+            if (n == 0) break;
+            return sw_fail(err, SW_LIMIT, "read: more than %zu bytes", to->len - start);
+        }
+        if (step > room) step = room;
         char *space = sw_buf_reserve(to, step);
         if (!space) return sw_fail(err, SW_LIMIT, "read: more than %zu bytes", to->max);
         ssize_t n = sw_sys_read(fd, space, step);
@@ -61,9 +71,8 @@ enum sw_code sw_read_fd(int fd, size_t max, struct sw_buf *to, struct sw_error *
         if (n == 0) break;
         to->len += (size_t)n;
         to->ptr[to->len] = 0;
-        if (to->len - start > max) return sw_fail(err, SW_LIMIT, "read: more than %zu bytes", max);
     }
-    to->ptr[to->len] = 0;
+    if (to->cap) to->ptr[to->len] = 0;
     return SW_OK;
 }
 

@@ -147,8 +147,25 @@ static void read_refuses_more_than_the_limit(void **state) {
     assert_refused(sw_read_file_at(root, "a/b/file", 5, &text, &err), SW_LIMIT, err);
 }
 
+/* Files of /proc have no size, and a buffer for one of their lines is small. */
+static void read_fills_a_small_buffer_to_its_end(void **state) {
+    struct sw_error err = {0};
+    SW_BUF struct sw_buf text;
+    SW_BUF struct sw_buf exact;
+    sw_buf_init(&text, 128);
+    assert_ok(sw_read_file_at(AT_FDCWD, "/proc/sys/kernel/pid_max", 128, &text, &err), err);
+    assert_true(text.len > 1);
+    sw_buf_init(&exact, text.len);
+    assert_ok(sw_read_file_at(AT_FDCWD, "/proc/sys/kernel/pid_max", 128, &exact, &err), err);
+    assert_int_equal(exact.len, text.len);
+    sw_buf_reset(&exact);
+    assert_refused(sw_read_file_at(AT_FDCWD, "/proc/self/status", 128, &exact, &err), SW_LIMIT,
+                   err);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_fills_a_small_buffer_to_its_end),
         cmocka_unit_test_setup_teardown(links_are_resolved_inside_the_root, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(creation_stays_inside_the_root, make_tree, drop_tree),
         cmocka_unit_test_setup_teardown(parent_is_opened_and_last_name_given, make_tree, drop_tree),
