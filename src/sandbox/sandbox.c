@@ -354,6 +354,7 @@ static void clean_up(struct sw_sandbox *s) {
         sw_debug("sandbox", "%s", ignored.text);
     sw_cgroup_free(s->cgroup);
     s->cgroup = NULL;
+    s->stub_made = false;
     free(s->stub);
     s->stub = NULL;
 }
