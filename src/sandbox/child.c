@@ -230,7 +230,8 @@ static void drop_privileges(struct child *c) {
     if (p->seccomp.len && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &p->seccomp) < 0)
         sw_child_fail(c, errno, "install the system call filter", NULL);
     /* By number: the C library would tell its threads, which this process has not got. */
-    if (p->may_setgroups && syscall(SYS_setgroups, p->n_groups, p->groups) < 0)
+    if (p->may_setgroups && syscall(SYS_setgroups, p->n_groups, p->groups) < 0 &&
+        (errno != EPERM || p->n_groups))
         sw_child_fail(c, errno, "set the groups", NULL);
     if (syscall(SYS_setresgid, p->gid, p->gid, p->gid) < 0)
         sw_child_fail(c, errno, "set the group", NULL);

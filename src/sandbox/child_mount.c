@@ -5,11 +5,11 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sys.h"
 #include "sandbox/child_internal.h"
+#include "sandbox/fuse_internal.h"
 #include "sandbox/kernel_internal.h"
 
 #ifndef AT_RECURSIVE
@@ -25,29 +25,6 @@ static void must_symlink(struct child *c, const char *text, const char *path) {
 }
 
 /* ---- overlays ---- */
-
-/* The program leaves its server behind as a process of the sandbox, so it ends with it. It mounts
- * over the host's /sys, which nobody needs at this time, because the stage's directories cannot be
- * seen from the host's root and the program's libraries from the stage. */
-static void mount_fuse(struct child *c, const struct plan_overlay *o, bool stub,
-                       const char *target) {
-    const char *data = stub ? o->fuse_data_stub : o->fuse_data;
-    const char *const argv[] = {"fuse-overlayfs", "-o", data, "/sys", NULL};
-    const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-    pid_t pid = sw_clone_fork(0, SIGCHLD, -1);
-    if (pid < 0) sw_child_fail(c, errno, "start", o->fuse_path);
-    if (pid == 0) {
-        if (chroot(SW_STAGE_OLD) == 0 && chdir("/") == 0)
-            execve(o->fuse_path, (char *const *)argv, (char *const *)envp);
-        _exit(127);
-    }
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) sw_child_fail(c, errno, "wait for", o->fuse_path);
-    if (status != 0) sw_child_fail(c, 0, "mount the layers with", o->fuse_path);
-    if (sw_sys_mount(SW_STAGE_OLD "/sys", target, NULL, MS_MOVE, NULL) < 0)
-        sw_child_fail(c, errno, "move the mount of", o->fuse_path);
-}
 
 static void make_links(struct child *c, const struct plan_overlay *o) {
     char name[24];
@@ -69,7 +46,9 @@ static void make_links(struct child *c, const struct plan_overlay *o) {
 static void mount_overlay(struct child *c, const struct plan_overlay *o, bool stub,
                           const char *target) {
     if (o->fuse_path) {
-        mount_fuse(c, o, stub, target);
+        const char *data = stub ? o->fuse_data_stub : o->fuse_data;
+        int r = sw_fuse_mount(o->fuse_path, data, SW_STAGE_OLD, target);
+        if (r < 0) sw_child_fail(c, -r, "mount the layers with", o->fuse_path);
         return;
     }
     make_links(c, o);

@@ -19,6 +19,7 @@
 #include "base/fs.h"
 #include "base/proc.h"
 #include "base/sys.h"
+#include "sandbox/fuse_internal.h"
 #include "sandbox/kernel_internal.h"
 
 /* From the best to what the oldest kernel knows. */
@@ -66,19 +67,14 @@ static int try_marks(bool user_xattr) {
 
 /* The child: everything is gone with its mount namespace. */
 _Noreturn static void try_in_child(const char *path, bool user_xattr, const char *fuse,
-                                   char *const *fuse_argv) {
+                                   const char *fuse_data) {
     char options[256];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || chdir(path) < 0)
         _exit(TRIED_ERRNO + (errno & 127));
     if (fuse) {
-        pid_t pid = sw_clone_fork(0, SIGCHLD, -1);
-        int status = -1;
-        if (pid == 0) {
-            execve(fuse, fuse_argv, environ);
-            _exit(127);
-        }
-        if (pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0) _exit(TRIED_ERRNO + EIO);
+        int failed = sw_fuse_mount(fuse, fuse_data, "/", "merged");
+        if (failed) _exit(TRIED_ERRNO + (-failed & 127));
         int r = try_marks(user_xattr);
         (void)umount2("merged", MNT_DETACH); /* its server ends with it */
         _exit(r ? r : TRIED_OK);
@@ -97,7 +93,9 @@ _Noreturn static void try_in_child(const char *path, bool user_xattr, const char
 
 static enum sw_code try_once(const char *path, bool user_xattr, const char *fuse, int *ret,
                              struct sw_error *err) {
-    const char *const argv[] = {"fuse-overlayfs", "-o", options_base, "merged", NULL};
+    SW_BUF struct sw_buf data;
+    sw_buf_init(&data, 4 * PATH_MAX);
+    sw_buf_addf(&data, "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", path, path, path);
     sigset_t all, before;
     int status;
     if (sw_sys_fault("clone")) return sw_fail_sys(err, errno, "clone to try an overlay");
@@ -105,7 +103,7 @@ static enum sw_code try_once(const char *path, bool user_xattr, const char *fuse
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = sw_clone_fork(CLONE_NEWNS, SIGCHLD, -1);
     int saved = errno;
-    if (pid == 0) try_in_child(path, user_xattr, fuse, (char *const *)argv);
+    if (pid == 0) try_in_child(path, user_xattr, fuse, data.ptr);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (pid < 0) {
         *ret = TRIED_ERRNO + (saved & 127);

@@ -254,6 +254,8 @@ enum sw_code sw_userns_enter(struct sw_userns *ret, struct sw_error *err) {
         result.n_gids = mapped_count("/proc/self/gid_map", &initial);
         result.n_uids = mapped_count("/proc/self/uid_map", &initial);
         result.user_xattr = !initial;
+        /* Root of a namespace that somebody else made: what it can do is what its map holds. */
+        if (!initial) result.mode = result.n_uids > 1 ? SW_USERNS_RANGE : SW_USERNS_SINGLE;
         *ret = result;
         return SW_OK;
     }

@@ -12,9 +12,12 @@
 #include "base/error.h"
 
 enum sw_userns_mode {
-    SW_USERNS_NATIVE, /* really root, with CAP_SYS_ADMIN: nothing was entered */
-    SW_USERNS_RANGE,  /* uid 0 is the caller, 1 and up are subordinate IDs: chown works */
-    SW_USERNS_SINGLE, /* uid 0 is the caller and there is nobody else: chown cannot work */
+    /* Really root, with CAP_SYS_ADMIN: nothing was entered. */
+    SW_USERNS_NATIVE,
+    /* Root of a user namespace, ours or one around us, with other IDs: chown works. */
+    SW_USERNS_RANGE,
+    /* The same with one ID: chown cannot work. */
+    SW_USERNS_SINGLE,
 };
 
 struct sw_userns {

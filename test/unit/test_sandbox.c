@@ -1,13 +1,13 @@
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 
+#include "sandbox/tty.h"
 #include "sandbox_box.h"
 
 static struct box box;
@@ -350,6 +350,85 @@ static void limits_need_a_control_group(void **state) {
     assert_contains(sw_buf_str(&box.out), "20");
 }
 
+static void fuse_stands_in_for_the_kernel(void **state) {
+    struct sw_overlay_mode mode = box.mode;
+    struct sw_mount m = {.kind = SW_MOUNT_FILE, .target = "/run/x", .content = SW_STR("s\n")};
+    SW_BUF struct sw_buf path;
+    sw_buf_init(&path, sizeof mode.fuse_path - 1);
+    if (access("/dev/fuse", R_OK | W_OK) < 0 || !sw_proc_find("fuse-overlayfs", &path)) skip();
+    mode.kind = SW_OVERLAY_FUSE;
+    memcpy(mode.fuse_path, path.ptr, path.len + 1);
+    box.spec.overlay_mode = &mode;
+    box.spec.mounts = &m;
+    box.spec.n_mounts = 1;
+    struct sw_str text =
+        box_sh(&box, "cat /run/x; echo >/new; rm /bin/wc; grep ' / ' /proc/mounts");
+    assert_contains(text, "s\nfuse-overlayfs / fuse.fuse-overlayfs rw");
+    assert_int_equal(faccessat(box.overlay.scratch_dir, "fs/new", F_OK, 0), 0);
+    assert_int_equal(faccessat(box.overlay.scratch_dir, "fs/run", F_OK, 0), -1);
+}
+
+/* A user at a terminal, played by the test: what is typed arrives, the size is followed, and the
+ * terminal is as before at the end. */
+static void relay_connects_two_terminals(void **state) {
+    const char *argv[] = {"/bin/sh", "-c", "read a; echo got $a; stty size; read b; exit 4", NULL};
+    char text[4096], name[64];
+    size_t len = 0;
+    struct winsize size = {.ws_row = 11, .ws_col = 22};
+    struct termios before, after;
+    struct sw_sandbox *s;
+    int user = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(user >= 0 && grantpt(user) == 0 && unlockpt(user) == 0);
+    assert_int_equal(ptsname_r(user, name, sizeof name), 0);
+    int terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0);
+    assert_int_equal(ioctl(user, TIOCSWINSZ, &size), 0);
+    assert_int_equal(tcgetattr(terminal, &before), 0);
+    box_fresh(&box);
+    box.spec.argv = argv;
+    box.spec.tty = true;
+    assert_ok(sw_sandbox_start(&box.spec, &s, &box.err), box.err);
+    pid_t typist = fork();
+    if (typist == 0) {
+        /* Answers each echo, so that nothing depends on time. */
+        if (write(user, "one\n", 4) != 4) _exit(1);
+        bool sent = false;
+        while (len < sizeof text - 1) {
+            ssize_t n = read(user, text + len, sizeof text - 1 - len);
+            if (n <= 0) _exit(2);
+            len += (size_t)n;
+            text[len] = 0;
+            if (!sent && strstr(text, "got one") && strstr(text, "11 22")) {
+                if (write(user, "two\n", 4) != 4) _exit(3);
+                sent = true;
+            }
+            if (sent && strstr(text, "two")) _exit(0);
+        }
+        _exit(4);
+    }
+    assert_ok(sw_tty_relay(s, terminal, terminal, -1, &box.err), box.err);
+    assert_ok(sw_sandbox_wait(s, &box.status, NULL, &box.err), box.err);
+    sw_sandbox_free(s);
+    assert_int_equal(box.status, 4);
+    int status;
+    assert_int_equal(waitpid(typist, &status, 0), typist);
+    assert_int_equal(status, 0);
+    assert_int_equal(tcgetattr(terminal, &after), 0);
+    assert_int_equal(before.c_lflag, after.c_lflag);
+    close(terminal);
+    close(user);
+}
+
+/* An address of the way out, given by slirp4netns or pasta, and no way to the host's loopback. */
+static void private_network_has_a_way_out(void **state) {
+    if (sw_network_helper(NULL) == SW_NETHELP_NONE) skip();
+    box.spec.network = SW_NETWORK_PRIVATE;
+    struct sw_str text = box_sh(&box, "ip -o -4 addr; ip route");
+    assert_contains(text, "inet 127.0.0.1/8");
+    assert_contains(text, "default via");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* the helper has ended too */
+}
+
 static long elapsed_us(const struct timespec *from) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -408,6 +487,9 @@ int main(void) {
         T(kill_ends_the_whole_tree),
         T(dies_with_its_parent),
         T(limits_need_a_control_group),
+        T(fuse_stands_in_for_the_kernel),
+        T(relay_connects_two_terminals),
+        T(private_network_has_a_way_out),
         T(fifty_sandboxes_are_quick),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -138,7 +138,6 @@ static int fail_once(void) {
     check(count_entries("/proc/self/fd") == before);
     check(count_entries(path) == 4); /* . .. fs work */
     if (code) {
-        printf("# %s\n", box.err.text);
         snprintf(path, sizeof path, "%s/run/fs", box.path);
         check(count_entries(path) == 2);
     }
