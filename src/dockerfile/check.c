@@ -39,10 +39,11 @@ static void add(struct sw_df_checker *c, enum sw_df_check check, uint32_t line, 
         (struct sw_df_warning){check, message, line, end_line};
 }
 
-void sw_df_warn(struct sw_df_checker *c, enum sw_df_check check, const struct sw_df_instruction *at,
+void sw_df_warn(struct sw_df_checker *c, enum sw_df_check check,
+                const struct sw_df_instruction *above, const struct sw_df_instruction *at,
                 struct sw_str message) {
-    bool enabled;
-    if (skipped_above(c, at, check, &enabled)) return;
+    bool enabled = false;
+    if (above && skipped_above(c, above, check, &enabled)) return;
     if (!enabled && !wanted(&c->options, check)) return;
     add(c, check, at->span.line, at->span.end_line, message);
 }
@@ -81,9 +82,9 @@ static void instruction_casing(struct sw_df_checker *c) {
     for (size_t i = c->file->n_globals; i < c->file->n_instructions; i++) {
         const struct sw_df_instruction *in = &c->file->instructions[i];
         if (letters_of(in->name) == right) continue;
-        SW_DF_WARN(c, SW_DF_CONSISTENT_INSTRUCTION_CASING, in,
-                   "Command '%.*s' should match the case of the command majority (%s)",
-                   SW_ARG(in->name), right == LETTERS_LOWER ? "lowercase" : "uppercase");
+        SW_DF_WARN_FILE(c, SW_DF_CONSISTENT_INSTRUCTION_CASING, in,
+                        "Command '%.*s' should match the case of the command majority (%s)",
+                        SW_ARG(in->name), right == LETTERS_LOWER ? "lowercase" : "uppercase");
     }
 }
 
@@ -123,14 +124,14 @@ static void stage_names(struct sw_df_checker *c) {
         const struct sw_df_stage *stage = &c->file->stages[i];
         if (stage->name.len == 0) continue;
         if (sw_str_is(stage->name, "context") || sw_str_is(stage->name, "scratch"))
-            SW_DF_WARN(c, SW_DF_RESERVED_STAGE_NAME, stage->from,
-                       "Stage name should not use the same name as reserved stage \"%.*s\"",
-                       SW_ARG(stage->name));
+            SW_DF_WARN_FILE(c, SW_DF_RESERVED_STAGE_NAME, stage->from,
+                            "Stage name should not use the same name as reserved stage \"%.*s\"",
+                            SW_ARG(stage->name));
         const struct sw_df_stage *first = sw_df_stage_find(c->file, stage->name, i);
         if (first && first != stage)
-            SW_DF_WARN(c, SW_DF_DUPLICATE_STAGE_NAME, stage->from,
-                       "Duplicate stage name \"%.*s\", stage names should be unique",
-                       SW_ARG(stage->name));
+            SW_DF_WARN_FILE(c, SW_DF_DUPLICATE_STAGE_NAME, stage->from,
+                            "Duplicate stage name \"%.*s\", stage names should be unique",
+                            SW_ARG(stage->name));
     }
 }
 
@@ -143,7 +144,7 @@ static void as_written(struct sw_df_checker *c) {
         if (in->kind == SW_DF_FROM) from_casing(c, in);
         if (in->kind == SW_DF_FROM || in->kind == SW_DF_ARG) description(c, in);
         if (in->kind == SW_DF_MAINTAINER)
-            sw_df_warn(c, SW_DF_MAINTAINER_DEPRECATED, in,
+            sw_df_warn(c, SW_DF_MAINTAINER_DEPRECATED, in, in,
                        SW_STR("Maintainer instruction is deprecated in favor of using label"));
     }
 }
@@ -163,9 +164,10 @@ static void default_args(struct sw_df_checker *c, const struct sw_df_vars *autom
         struct sw_str base;
         if (sw_df_expand_word(c->arena, &lex, in->from.base, &base, &ignored)) return;
         if (!sw_df_is_reference(base))
-            SW_DF_WARN(c, SW_DF_INVALID_DEFAULT_ARG_IN_FROM, in,
-                       "Default value for ARG %.*s results in empty or invalid base image name",
-                       SW_ARG(in->from.base));
+            SW_DF_WARN_FILE(
+                c, SW_DF_INVALID_DEFAULT_ARG_IN_FROM, in,
+                "Default value for ARG %.*s results in empty or invalid base image name",
+                SW_ARG(in->from.base));
     }
 }
 

@@ -32,11 +32,16 @@ struct sw_df_checker {
     struct sw_error *err;
 };
 
-/* Reports, unless the options, or a comment above the instruction, skip the check. */
-void sw_df_warn(struct sw_df_checker *c, enum sw_df_check check, const struct sw_df_instruction *at,
+/* Reports, unless the options skip the check. A comment above the instruction above, where that is
+ * not NULL, can change the options, as BuildKit has it for some of the checks. */
+void sw_df_warn(struct sw_df_checker *c, enum sw_df_check check,
+                const struct sw_df_instruction *above, const struct sw_df_instruction *at,
                 struct sw_str message);
 #define SW_DF_WARN(c, check, at, ...)                                                              \
-    sw_df_warn(c, check, at, sw_arena_printf((c)->arena, __VA_ARGS__))
+    sw_df_warn(c, check, at, at, sw_arena_printf((c)->arena, __VA_ARGS__))
+/* For the checks that look at the file as a whole. */
+#define SW_DF_WARN_FILE(c, check, at, ...)                                                         \
+    sw_df_warn(c, check, NULL, at, sw_arena_printf((c)->arena, __VA_ARGS__))
 
 /* Walks through one stage, whose parent was walked through already. */
 SW_NODISCARD enum sw_code sw_df_check_stage(struct sw_df_checker *c, size_t index);

@@ -104,6 +104,7 @@ static enum sw_code arg(const struct context *x) {
                                                       &value, &inherited, &unset, x->c->err));
         if (code) return code;
         undefined(x, &unset);
+        sw_df_list_add(x->c->arena, &x->stage->scope.declared, x->in->pairs.items[i].name);
     }
     return SW_OK;
 }
@@ -210,10 +211,11 @@ static enum sw_code workdir(const struct context *x) {
  * what gets the warning. */
 static void only_once(const struct context *x, const struct sw_df_instruction **last) {
     if (*last)
-        SW_DF_WARN(x->c, SW_DF_MULTIPLE_INSTRUCTIONS_DISALLOWED, *last,
-                   "Multiple %.*s instructions should not be used in the same stage because only "
-                   "the last one will be used",
-                   SW_ARG(x->in->name));
+        sw_df_warn(x->c, SW_DF_MULTIPLE_INSTRUCTIONS_DISALLOWED, x->in, *last,
+                   sw_arena_printf(x->c->arena,
+                                   "Multiple %.*s instructions should not be used in the same "
+                                   "stage because only the last one will be used",
+                                   SW_ARG(x->in->name)));
     *last = x->in;
 }
 
@@ -353,11 +355,11 @@ static void use_base(struct sw_df_checker *c, struct sw_df_check_stage *stage,
     }
     if (base->platform.os.len > 0 && stage->platform.os.len > 0 &&
         !sw_df_platform_same(&base->platform, &stage->platform))
-        SW_DF_WARN(c, SW_DF_INVALID_BASE_IMAGE_PLATFORM, from,
-                   "Base image %.*s was pulled with platform \"%.*s\", expected \"%.*s\" for "
-                   "current build",
-                   SW_ARG(plan->base), SW_ARG(sw_df_platform_text(c->arena, &base->platform)),
-                   SW_ARG(sw_df_platform_text(c->arena, &stage->platform)));
+        SW_DF_WARN_FILE(c, SW_DF_INVALID_BASE_IMAGE_PLATFORM, from,
+                        "Base image %.*s was pulled with platform \"%.*s\", expected \"%.*s\" for "
+                        "current build",
+                        SW_ARG(plan->base), SW_ARG(sw_df_platform_text(c->arena, &base->platform)),
+                        SW_ARG(sw_df_platform_text(c->arena, &stage->platform)));
     if (base->go_version.len > 0 && facts->go_mod_version.len > 0 && facts->go_compare &&
         facts->go_compare(base->go_version, facts->go_mod_version) < 0)
         SW_DF_WARN(c, SW_DF_GO_BASE_OLDER_THAN_MODULE, from,
@@ -365,6 +367,7 @@ static void use_base(struct sw_df_checker *c, struct sw_df_check_stage *stage,
                    SW_ARG(base->go_version), SW_ARG(facts->go_mod_version));
 }
 
+/* As in BuildKit, only stages that the target needs run their triggers. */
 static enum sw_code triggers(struct sw_df_checker *c, struct sw_df_check_stage *stage,
                              const struct sw_df_plan_stage *plan) {
     const struct sw_df_instruction *from = plan->stage->from;
@@ -391,7 +394,7 @@ enum sw_code sw_df_check_stage(struct sw_df_checker *c, size_t index) {
         stage->cmd = stage->entrypoint = stage->health = NULL;
         sw_df_scope_init(&stage->scope, &c->plan, &c->stages[plan->parent].scope);
     }
-    enum sw_code code = triggers(c, stage, plan);
+    enum sw_code code = plan->reachable ? triggers(c, stage, plan) : SW_OK;
     for (size_t i = 0; !code && i < plan->stage->n_body; i++)
         code = instruction(c, stage, &plan->stage->body[i]);
     if (!code && index == c->plan.target && stage->base.go_version.len > 0)

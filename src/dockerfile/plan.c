@@ -185,7 +185,6 @@ enum sw_code sw_df_scope_arg(struct sw_df_scope *scope, const struct sw_df_pair 
         inherited = set = sw_df_vars_get(&plan->globals, arg->name, &value.text);
     }
     if (set && !sw_df_arg_is_hidden(arg->name)) sw_df_vars_set(&scope->vars, arg->name, value.text);
-    sw_df_list_add(plan->arena, &scope->declared, arg->name);
     *ret_value = value.text;
     *ret_inherited = inherited;
     *ret_unset = value.unset;

@@ -65,7 +65,8 @@ struct sw_df_lex sw_df_scope_lex(const struct sw_df_scope *scope);
 SW_NODISCARD enum sw_code sw_df_scope_env(struct sw_df_scope *scope, const struct sw_df_pairs *env,
                                           struct sw_df_pairs *ret_pairs,
                                           struct sw_df_words *ret_unset, struct sw_error *err);
-/* Carries out one name of ARG. *ret_inherited: it has its value from a global ARG. */
+/* Carries out one name of ARG, but for adding it to declared, which it is not yet in its own
+ * default value. *ret_inherited: it has its value from a global ARG. */
 SW_NODISCARD enum sw_code sw_df_scope_arg(struct sw_df_scope *scope, const struct sw_df_pair *arg,
                                           struct sw_str *ret_value, bool *ret_inherited,
                                           struct sw_df_words *ret_unset, struct sw_error *err);
