@@ -1,10 +1,25 @@
 #include "cmd/table.h"
 
 const struct sw_command *const sw_commands[] = {
+    /* clang-format off */
+    &sw_cmd_build,
+    &sw_cmd_run,
+    &sw_cmd_images,
+    &sw_cmd_tag,
+    &sw_cmd_rmi,
+    &sw_cmd_inspect,
+    &sw_cmd_history,
+    &sw_cmd_load,
+    &sw_cmd_save,
+    &sw_cmd_import,
+    &sw_cmd_du,
+    &sw_cmd_prune,
+    &sw_cmd_doctor,
     &sw_cmd_go_install,
     &sw_cmd_version,
     &sw_cmd_completion,
     &sw_cmd_manual,
+    /* clang-format on */
     NULL,
 };
 

@@ -5,6 +5,18 @@
 #include "cmd/command.h"
 
 extern const struct sw_command sw_cmd_build;
+extern const struct sw_command sw_cmd_run;
+extern const struct sw_command sw_cmd_images;
+extern const struct sw_command sw_cmd_tag;
+extern const struct sw_command sw_cmd_rmi;
+extern const struct sw_command sw_cmd_inspect;
+extern const struct sw_command sw_cmd_history;
+extern const struct sw_command sw_cmd_load;
+extern const struct sw_command sw_cmd_save;
+extern const struct sw_command sw_cmd_import;
+extern const struct sw_command sw_cmd_du;
+extern const struct sw_command sw_cmd_prune;
+extern const struct sw_command sw_cmd_doctor;
 extern const struct sw_command sw_cmd_version;
 extern const struct sw_command sw_cmd_completion;
 extern const struct sw_command sw_cmd_manual;

@@ -1,0 +1,102 @@
+#include "cmd/image_read.h"
+#include "cmd/render.h"
+#include "cmd/session.h"
+#include "cmd/table.h"
+#include "codec/json_writer.h"
+#include "codec/rfc3339.h"
+
+static enum sw_code names_of(struct sw_invocation *inv, struct sw_store *store,
+                             const struct sw_digest *target, struct sw_strs *ret,
+                             struct sw_error *err) {
+    struct sw_images images;
+    enum sw_code code = sw_tags_list(store, inv->arena, &images, err);
+    for (size_t i = 0; !code && i < images.len; i++)
+        if (sw_digest_eq(&images.ptr[i].target.digest, target) && images.ptr[i].familiar.len)
+            sw_strs_add(inv->arena, ret, images.ptr[i].familiar);
+    return code;
+}
+
+static void put_time(struct sw_json_writer *w, const char *key, const struct sw_time *t) {
+    char text[SW_RFC3339_MAX];
+    if (t->set) sw_json_put_str(w, key, sw_rfc3339_format(t->sec, t->nsec, text));
+}
+
+static enum sw_code describe(struct sw_invocation *inv, struct sw_store *store, const char *word,
+                             struct sw_json_writer *w, struct sw_error *err) {
+    struct sw_image_read image;
+    struct sw_strs names = {0};
+    enum sw_code code = sw_image_read(store, inv->arena, sw_str(word), &image, err);
+    if (!code) code = names_of(inv, store, &image.image.target.digest, &names, err);
+    if (code) return code;
+    const struct sw_image_config *c = &image.config;
+    char text[SW_DIGEST_TEXT_MAX];
+    sw_json_begin_object(w);
+    sw_json_put_digest(w, "Id", &image.manifest.config.digest);
+    sw_json_put_strs(w, "RepoTags", &names);
+    sw_json_put_digest(w, "Digest", &image.manifest_descriptor.digest);
+    sw_json_put_str(w, "MediaType", image.manifest_descriptor.media_type);
+    put_time(w, "Created", &c->created);
+    sw_json_put_str(w, "Author", c->author);
+    sw_json_put_str(w, "Architecture", c->platform.architecture);
+    sw_json_put_str_opt(w, "Variant", c->platform.variant);
+    sw_json_put_str(w, "Os", c->platform.os);
+    sw_json_put_int(w, "Size", (int64_t)image.image.size);
+    sw_json_key(w, "Config");
+    sw_container_config_to_json(w, &c->config);
+    sw_json_key(w, "RootFS");
+    sw_json_begin_object(w);
+    sw_json_put_text(w, "Type", "layers");
+    sw_json_key(w, "Layers");
+    sw_json_begin_array(w);
+    for (size_t i = 0; i < c->n_diff_ids; i++)
+        sw_json_str(w, sw_digest_format(&c->diff_ids[i], text));
+    sw_json_end_array(w);
+    sw_json_end_object(w);
+    sw_json_put_pairs(w, "Annotations", &image.manifest.annotations);
+    sw_json_end_object(w);
+    return SW_OK;
+}
+
+static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
+    SW_SESSION struct sw_session session = {0};
+    enum sw_code code = sw_session_open(inv, 0, &session, err);
+    SW_BUF struct sw_buf all;
+    struct sw_json_writer w;
+    sw_buf_init(&all, 0);
+    sw_json_writer_init(&w, &all, 0);
+    sw_json_begin_array(&w);
+    for (int i = 0; i < inv->n_args && !code; i++) {
+        SW_BUF struct sw_buf one;
+        struct sw_json_writer single;
+        sw_buf_init(&one, 0);
+        sw_json_writer_init(&single, &one, 0);
+        code = describe(inv, session.store, inv->args[i], &single, err);
+        if (code) break;
+        if (inv->format) {
+            code = sw_render_document(inv, sw_buf_str(&one), err);
+        } else {
+            sw_json_raw(&w, sw_buf_str(&one));
+        }
+    }
+    if (code || inv->format) return code;
+    sw_json_end_array(&w);
+    return sw_render_document(inv, sw_buf_str(&all), err);
+}
+
+static const struct sw_option options[] = {
+    {"type", 0, "TYPE", "docker's: everything here is an image", SW_OPT_IGNORED, NULL, NULL},
+    {NULL},
+};
+
+const struct sw_command sw_cmd_inspect = {
+    .name = "inspect",
+    .args = "[OPTIONS] IMAGE...",
+    .summary = "Show what an image is made of",
+    .examples = "  slipway inspect app:1.0\n"
+                "  slipway inspect --format '{{.Config.Cmd}}' app:1.0\n"
+                "  slipway inspect --format '{{json .Config.Env}}' app:1.0",
+    .options = options,
+    .min_args = 1,
+    .max_args = -1,
+    .run = run,
+};
