@@ -12,11 +12,8 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "codec/limits.h"
 
-#define BYTES_DEFAULT ((size_t)16 << 20)
-#define DEPTH_DEFAULT 64
-#define DEPTH_MAX 256 /* containers are read by recursion */
-#define VALUES_DEFAULT ((size_t)1 << 20)
 #define FEW_MEMBERS 16 /* up to here comparing all names is faster than a map */
 
 struct parser {
@@ -294,10 +291,10 @@ enum sw_code sw_json_parse(struct sw_arena *a, struct sw_str text,
                            struct sw_error *err) {
     SW_CLEANUP(release) struct parser p = {.a = a, .text = text, .err = err};
     if (limits) p.limits = *limits;
-    if (!p.limits.bytes) p.limits.bytes = BYTES_DEFAULT;
-    if (!p.limits.depth) p.limits.depth = DEPTH_DEFAULT;
-    if (p.limits.depth > DEPTH_MAX) p.limits.depth = DEPTH_MAX;
-    if (!p.limits.values) p.limits.values = VALUES_DEFAULT;
+    if (!p.limits.bytes) p.limits.bytes = SW_JSON_BYTES_DEFAULT;
+    if (!p.limits.depth) p.limits.depth = SW_JSON_DEPTH_DEFAULT;
+    if (p.limits.depth > SW_JSON_DEPTH_MAX) p.limits.depth = SW_JSON_DEPTH_MAX;
+    if (!p.limits.values) p.limits.values = SW_JSON_VALUES_DEFAULT;
     if (text.len > p.limits.bytes)
         return sw_fail(err, SW_LIMIT, "JSON of %zu bytes; at most %zu are read", text.len,
                        p.limits.bytes);

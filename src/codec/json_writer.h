@@ -20,13 +20,12 @@
 
 #include "base/buf.h"
 #include "codec/json.h"
+#include "codec/limits.h"
 
 enum sw_json_writer_flags {
     SW_JSON_HTML = 1 << 0,   /* escape < > & */
     SW_JSON_INDENT = 1 << 1, /* for people: two spaces a level, as json.MarshalIndent */
 };
-
-#define SW_JSON_WRITE_DEPTH_MAX 64
 
 struct sw_json_writer {
     struct sw_buf *out; /* borrowed */

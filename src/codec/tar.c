@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "codec/tar_internal.h"
 
-#define PATH_LIMIT 4095 /* PATH_MAX without its NUL */
 #define OCTAL_MAX(digits) ((UINT64_C(1) << (3 * (digits))) - 1)
 
 /* What a plain ustar header cannot say about an entry. */
@@ -315,10 +314,10 @@ enum sw_code sw_tar_clean_path(struct sw_str raw, struct sw_buf *scratch, struct
         if (code) return code;
         path = sw_buf_str(scratch);
     }
-    if (path.len > PATH_LIMIT)
+    if (path.len > SW_TAR_PATH_MAX)
         return sw_fail(err, SW_SYNTAX,
                        "path \"%.*s...\" in the archive has %zu bytes; %d are allowed",
-                       SW_ARG(shown), path.len, PATH_LIMIT);
+                       SW_ARG(shown), path.len, SW_TAR_PATH_MAX);
     *ret = path;
     return SW_OK;
 }

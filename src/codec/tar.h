@@ -9,14 +9,12 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "codec/limits.h"
 
 /* Part of every cache key that decides layer bytes. Raised with any change of the bytes. */
 #define SW_TAR_FORMAT_VERSION 1
 
 #define SW_TAR_BLOCK 512
-/* Largest header of one entry: the pax records are bounded by SW_TAR_PAX_MAX. */
-#define SW_TAR_PAX_MAX ((size_t)1 << 20) /* what Go's archive/tar accepts, so every puller */
-#define SW_TAR_XATTRS_MAX 1024           /* extended attributes of one entry */
 
 enum sw_tar_type {
     SW_TAR_FILE = '0',

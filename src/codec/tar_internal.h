@@ -13,8 +13,6 @@
 #define TAR_PREFIX_LEN 155
 #define TAR_XATTR_SCHILY "SCHILY.xattr."
 #define TAR_XATTR_LIBARCHIVE "LIBARCHIVE.xattr."
-#define TAR_GLOBAL_MAX                                                                             \
-    ((size_t)64 << 10) /* pax records for the whole archive: read again each time */
 
 /* POSIX ustar. */
 struct tar_header {

@@ -17,8 +17,6 @@
 #include "base/mem.h"
 #include "codec/tar_internal.h"
 
-#define ENTRIES_DEFAULT UINT64_C(10000000)
-#define SPARSE_DEFAULT ((size_t)1 << 20)
 #define ZEROS_SIZE 16384 /* of one piece of a hole */
 
 static const char zeros[ZEROS_SIZE];
@@ -28,11 +26,11 @@ void sw_tar_reader_init(struct sw_tar_reader *reader, struct sw_tar_source sourc
     struct sw_tar_reader_state *r = sw_calloc(1, sizeof *r);
     r->source = source;
     if (limits) r->limits = *limits;
-    if (!r->limits.entries) r->limits.entries = ENTRIES_DEFAULT;
+    if (!r->limits.entries) r->limits.entries = SW_TAR_ENTRIES_DEFAULT;
     if (!r->limits.pax_bytes) r->limits.pax_bytes = SW_TAR_PAX_MAX;
-    if (!r->limits.sparse_map) r->limits.sparse_map = SPARSE_DEFAULT;
+    if (!r->limits.sparse_map) r->limits.sparse_map = SW_TAR_REGIONS_DEFAULT;
     sw_buf_init(&r->local, r->limits.pax_bytes);
-    sw_buf_init(&r->global, TAR_GLOBAL_MAX);
+    sw_buf_init(&r->global, SW_TAR_GLOBAL_MAX);
     sw_buf_init(&r->long_name, r->limits.pax_bytes);
     sw_buf_init(&r->long_link, r->limits.pax_bytes);
     sw_arena_init(&r->decoded, 2 * r->limits.pax_bytes);

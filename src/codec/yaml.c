@@ -7,11 +7,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
-
-#define BYTES_DEFAULT ((size_t)1 << 20)
-#define DEPTH_DEFAULT 32
-#define DEPTH_MAX 128 /* the tree is built by recursion */
-#define NODES_DEFAULT 100000
+#include "codec/limits.h"
 
 struct raw {
     enum sw_yaml_type type;
@@ -25,7 +21,7 @@ struct reader {
     struct sw_arena *a;
     struct sw_yaml_limits limits;
     SW_VEC(struct raw) raws;
-    size_t open[DEPTH_MAX]; /* indexes into raws of the collections that are being read */
+    size_t open[SW_YAML_DEPTH_MAX]; /* indexes into raws of the collections that are being read */
     unsigned depth;
     unsigned documents;
 };
@@ -195,10 +191,10 @@ enum sw_code sw_yaml_parse(struct sw_arena *a, struct sw_str text,
                            struct sw_error *err) {
     SW_CLEANUP(release) struct reader r = {.a = a};
     if (limits) r.limits = *limits;
-    if (!r.limits.bytes) r.limits.bytes = BYTES_DEFAULT;
-    if (!r.limits.depth) r.limits.depth = DEPTH_DEFAULT;
-    if (r.limits.depth > DEPTH_MAX) r.limits.depth = DEPTH_MAX;
-    if (!r.limits.nodes) r.limits.nodes = NODES_DEFAULT;
+    if (!r.limits.bytes) r.limits.bytes = SW_YAML_BYTES_DEFAULT;
+    if (!r.limits.depth) r.limits.depth = SW_YAML_DEPTH_DEFAULT;
+    if (r.limits.depth > SW_YAML_DEPTH_MAX) r.limits.depth = SW_YAML_DEPTH_MAX;
+    if (!r.limits.nodes) r.limits.nodes = SW_YAML_NODES_DEFAULT;
     if (text.len > r.limits.bytes)
         return sw_fail(err, SW_LIMIT, "YAML of %zu bytes; at most %zu are read", text.len,
                        r.limits.bytes);

@@ -5,13 +5,9 @@
 #ifndef SW_OCI_DESCRIPTOR_H
 #define SW_OCI_DESCRIPTOR_H
 
+#include "oci/limits.h"
 #include "oci/media_type.h"
 #include "oci/platform.h"
-
-/* Largest manifest, index or config that is read: what registries accept at least. */
-#define SW_OCI_DOCUMENT_MAX ((size_t)4 << 20)
-/* Layers of an image, manifests of an index. */
-#define SW_OCI_ITEMS_MAX 8192
 
 /* Well-known annotations. */
 #define SW_ANN_REF_NAME "org.opencontainers.image.ref.name"

@@ -18,7 +18,7 @@ static enum sw_code clean(struct sw_arena *a, const struct sw_json *node, struct
 
 static enum sw_code read_image(struct sw_arena *a, const struct sw_json *node,
                                struct sw_docker_image *image, struct sw_error *err) {
-    struct sw_str config;
+    struct sw_str config = {0};
     enum sw_code code = sw_json_expect(node, SW_JSON_OBJECT, err);
     if (!code) code = sw_json_need_str(node, "Config", &config, err);
     if (!code) code = clean(a, node, config, &image->config, err);

@@ -4,8 +4,8 @@
 
 const struct sw_json_limits oci_limits = {
     .bytes = SW_OCI_DOCUMENT_MAX,
-    .depth = 32,
-    .values = 400000, /* an index of SW_OCI_ITEMS_MAX entries with their annotations */
+    .depth = SW_OCI_DEPTH_MAX,
+    .values = SW_OCI_VALUES_MAX,
 };
 
 enum sw_code oci_read_descriptors(struct sw_arena *a, const struct sw_json *root, const char *key,

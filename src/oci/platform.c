@@ -1,5 +1,7 @@
 #include "oci/platform.h"
 
+#include "oci/limits.h"
+
 static const char *const known_os[] = {
     "aix",   "android", "darwin", "dragonfly", "freebsd", "hurd",    "illumos", "ios",     "js",
     "linux", "nacl",    "netbsd", "openbsd",   "plan9",   "solaris", "wasip1",  "windows", "zos",
@@ -121,7 +123,7 @@ enum sw_code sw_platform_parse(struct sw_arena *a, struct sw_str text,
     struct sw_str parts[3] = {0}, rest = sw_arena_str(a, text);
     struct sw_platform p = {.variant = SW_STR(""), .os_version = SW_STR("")};
     size_t n = 0;
-    bool ok = text.len <= 255;
+    bool ok = text.len <= SW_PLATFORM_TEXT_MAX;
     while (ok && rest.ptr) {
         ok = n < 3;
         if (ok) sw_str_next(&rest, '/', &parts[n++]);

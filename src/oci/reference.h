@@ -13,10 +13,8 @@
 
 #include "base/arena.h"
 #include "codec/digest.h"
+#include "oci/limits.h"
 
-#define SW_REFERENCE_PATH_MAX 255 /* bytes of the path (the name without its domain) */
-#define SW_REFERENCE_TAG_MAX 128
-#define SW_REFERENCE_TEXT_MAX 1024 /* bytes of a whole reference that are looked at */
 #define SW_REFERENCE_DOMAIN "docker.io"
 
 struct sw_reference {
