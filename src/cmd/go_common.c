@@ -6,6 +6,7 @@
 
 #include "base/proc.h"
 #include "cmd/version.h"
+#include "gotool/policy.h"
 
 /* An option that this command may not have. */
 static const char *opt_or_null(const struct sw_invocation *inv, const char *name) {
@@ -138,4 +139,22 @@ void go_report_install(const struct sw_go_version *v, const struct sw_go_install
         fprintf(stderr, "%zu of %zu files (%.0f of %.0f MB) are shared with other versions\n",
                 result->shared_files, result->files, (double)result->shared_bytes / 1e6,
                 (double)result->bytes / 1e6);
+}
+
+enum sw_code go_apply_policy(struct go_session *s, struct sw_invocation *inv,
+                             const struct sw_go_version *v, const char *word,
+                             struct sw_error *err) {
+    struct sw_go_support support;
+    struct sw_go_verdict verdict;
+    if (!word) word = getenv("SLIPWAY_GO_POLICY");
+    if (!word || !*word) word = "warn";
+    if (strcmp(word, "allow") != 0 && strcmp(word, "warn") != 0 && strcmp(word, "refuse") != 0)
+        return sw_fail(err, SW_USAGE, "policy \"%s\" is none of allow, warn, refuse", word);
+    if (!strcmp(word, "allow")) return SW_OK;
+    sw_go_support_init(&support, &s->store, &s->settings, inv->arena);
+    enum sw_code code = sw_go_policy_check(&support, NULL, v, inv->arena, &verdict, err);
+    if (code || !*verdict.text) return code;
+    if (!strcmp(word, "refuse")) return sw_fail(err, SW_DENIED, "%s", verdict.text);
+    fprintf(stderr, "slipway: warning: %s\n", verdict.text);
+    return SW_OK;
 }

@@ -40,6 +40,11 @@ SW_NODISCARD enum sw_code go_session_install(struct go_session *s, struct sw_inv
 SW_NODISCARD enum sw_code go_session_find(struct go_session *s, struct sw_invocation *inv,
                                           const char *text, struct sw_go_installed *ret,
                                           struct sw_error *err);
+/* What the policy says of a version: nothing, a warning on stderr, or SW_DENIED. word: allow, warn,
+ * refuse; NULL: SLIPWAY_GO_POLICY, else warn. */
+SW_NODISCARD enum sw_code go_apply_policy(struct go_session *s, struct sw_invocation *inv,
+                                          const struct sw_go_version *v, const char *word,
+                                          struct sw_error *err);
 /* One line about an install, to stderr: what vouches for it, what it shares. */
 void go_report_install(const struct sw_go_version *v, const struct sw_go_install_result *result);
 

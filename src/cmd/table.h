@@ -21,5 +21,21 @@ extern const struct sw_command sw_cmd_version;
 extern const struct sw_command sw_cmd_completion;
 extern const struct sw_command sw_cmd_manual;
 extern const struct sw_command sw_cmd_go_install;
+extern const struct sw_command sw_cmd_gvm;
+extern const struct sw_command sw_cmd_go_matrix;
+extern const struct sw_command sw_cmd_go_verify;
+extern const struct sw_command sw_cmd_go_prune;
+extern const struct sw_command sw_cmd_go_import;
+extern const struct sw_command sw_cmd_go_doctor;
+extern const struct sw_command sw_cmd_go_which;
+extern const struct sw_command sw_cmd_go_use;
+extern const struct sw_command sw_cmd_go_uninstall;
+extern const struct sw_command sw_cmd_go_pin;
+extern const struct sw_command sw_cmd_go_listall;
+extern const struct sw_command sw_cmd_go_list;
+extern const struct sw_command sw_cmd_go_hook;
+extern const struct sw_command sw_cmd_go_exec;
+extern const struct sw_command sw_cmd_go_env;
+extern const struct sw_command sw_cmd_go_default;
 
 #endif

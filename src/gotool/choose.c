@@ -208,13 +208,11 @@ static enum sw_code decide(struct chooser *ch, const struct wish *w) {
 
 /* The places that decide by themselves; *ret_done when one did. GOTOOLCHAIN may only name the
  * local toolchain. */
-static enum sw_code explicit_places(struct chooser *ch, bool *ret_done, bool *ret_may_switch,
-                                    struct wish *ret_local) {
+static enum sw_code explicit_places(struct chooser *ch, bool *ret_done, struct wish *ret_local) {
     const char *const places[] = {"command line", "SLIPWAY_GO_VERSION", "GO_VERSION"};
     const char *const values[] = {ch->o->version, getenv("SLIPWAY_GO_VERSION"),
                                   getenv("GO_VERSION")};
     *ret_done = false;
-    *ret_may_switch = true;
     for (int i = 0; i < 3; i++) {
         if (!values[i] || !*values[i]) {
             step(ch, places[i], "", "not set");
@@ -235,14 +233,12 @@ static enum sw_code explicit_places(struct chooser *ch, bool *ret_done, bool *re
     }
     enum sw_code code = sw_gotoolchain_parse(g->value, &t, ch->err);
     if (code) return code;
-    *ret_may_switch = t.may_switch;
     struct sw_go_version v;
     const char *value = sw_arena_cstr(ch->a, g->value);
     const char *place = sw_arena_printf(ch->a, "GOTOOLCHAIN (%s)", g->origin).ptr;
     if (!sw_go_toolchain_read(t.name, &v)) {
-        step(ch, place, value,
-             t.may_switch ? "go.work and go.mod may ask for a newer one"
-                          : "go.work and go.mod are not asked");
+        /* local keeps the go command from switching by itself; choosing is what we are for. */
+        step(ch, place, value, "names no version");
         return SW_OK;
     }
     struct wish w = {true, sw_go_constraint_of(&v), place};
@@ -321,8 +317,8 @@ enum sw_code sw_go_choose(struct sw_arena *a, const struct sw_go_choose_options 
     SW_FREE char *dir = realpath(o->dir ? o->dir : ".", NULL);
     struct chooser ch = {.a = a, .o = o, .dir = dir ? dir : "/", .c = &choice, .err = err};
     struct wish local = {.set = false};
-    bool done, may_switch;
-    enum sw_code code = explicit_places(&ch, &done, &may_switch, &local);
+    bool done;
+    enum sw_code code = explicit_places(&ch, &done, &local);
     if (code) return code;
     if (!done) {
         if (!local.set) {
@@ -334,10 +330,7 @@ enum sw_code sw_go_choose(struct sw_arena *a, const struct sw_go_choose_options 
                 step(&ch, ".go-version, .tool-versions, mise.toml, slipway.yaml", "", "none");
         }
         if (!local.set) default_places(&ch, &local);
-        if (may_switch)
-            code = with_modules(&ch, &local);
-        else if (local.set)
-            code = decide(&ch, &local);
+        code = with_modules(&ch, &local);
         if (code) return code;
     }
     if (!choice.wanted)

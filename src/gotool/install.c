@@ -369,3 +369,35 @@ enum sw_code sw_go_resolve(const struct sw_go_install_options *o, const struct s
     sw_go_constraint_format(c, &text);
     return sw_fail(err, SW_NOT_FOUND, "no version matches %s (%s)", text.ptr, remote.origin);
 }
+
+/* The version of a local archive: from its name, which says platform and form too. */
+static bool archive_name(struct sw_str name, const struct sw_go_platform *p,
+                         struct sw_go_version *ret, enum go_form *ret_form) {
+    size_t slash = sw_str_rfind_char(name, '/');
+    if (slash != SIZE_MAX) name = sw_str_from(name, slash + 1);
+    if (sw_str_ends(name, SW_STR(".zip"))) {
+        name.len -= 4;
+        *ret_form = GO_FORM_ZIP;
+        return sw_go_module_version_read(name, p, ret);
+    }
+    SW_BUF struct sw_buf suffix;
+    sw_buf_init(&suffix, 64);
+    sw_buf_addf(&suffix, ".%s-%s.tar.gz", p->os, strcmp(p->arch, "arm") ? p->arch : "armv6l");
+    if (!sw_str_starts(name, SW_STR("go")) || !sw_str_ends(name, sw_buf_str(&suffix))) return false;
+    name.len -= suffix.len;
+    *ret_form = GO_FORM_TAR;
+    return sw_go_version_read(name, ret);
+}
+
+enum sw_code sw_go_import(const struct sw_go_install_options *o, struct sw_arena *a,
+                          struct sw_go_version *ret_version, struct sw_go_install_result *ret,
+                          struct sw_error *err) {
+    enum go_form form;
+    const struct sw_go_platform *p = &o->settings->platform;
+    if (!archive_name(sw_str(o->file), p, ret_version, &form))
+        return sw_fail(err, SW_USAGE,
+                       "%s is not named like a toolchain for this machine (go1.22.4.%s-%s.tar.gz, "
+                       "v0.0.1-go1.22.4.%s-%s.zip)",
+                       o->file, p->os, p->arch, p->os, p->arch);
+    return go_install_form(o, ret_version, form, a, ret, err);
+}

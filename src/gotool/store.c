@@ -234,6 +234,9 @@ enum sw_code sw_go_store_link(const struct sw_go_store *s, struct sw_error *err)
         if (len > 0 && sw_str_is(sw_str_n(now, (size_t)len), target)) continue;
         code = place_link(bin, list[i].name, target, err);
     }
+    /* go and gofmt follow the default: one entry in PATH serves them and every goV. */
+    if (!code) code = place_link(bin, "go", "../current/bin/go", err);
+    if (!code) code = place_link(bin, "gofmt", "../current/bin/gofmt", err);
     DIR *d = code ? NULL : fdopendir(dup(bin));
     for (struct dirent *e; d && (e = readdir(d));) {
         struct sw_go_version v;

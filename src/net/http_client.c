@@ -14,9 +14,6 @@
 #include "base/proc.h"
 #include "net/http_internal.h"
 
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static void start_curl(void) { curl_global_init(CURL_GLOBAL_ALL); }
-
 uint64_t http_now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -55,7 +52,6 @@ static char *copy_or_null(const char *s) { return s ? sw_strdup(s) : NULL; }
 struct sw_http *sw_http_new(const struct sw_http_options *options) {
     static const struct sw_http_options none;
     const struct sw_http_options *o = options ? options : &none;
-    pthread_once(&curl_once, start_curl);
     struct sw_http *http = sw_calloc(1, sizeof *http);
     http->user_agent = sw_strdup(o->user_agent ? o->user_agent : "slipway");
     http->ca_file = copy_or_null(o->ca_file ? o->ca_file : system_ca_file());
@@ -73,7 +69,8 @@ struct sw_http *sw_http_new(const struct sw_http_options *options) {
     http->jitter = (unsigned)http_now_ms() ^ (unsigned)getpid() << 16;
     pthread_mutex_init(&http->lock, NULL);
     for (int i = 0; i < CURL_LOCK_DATA_LAST; i++) pthread_mutex_init(&http->share_locks[i], NULL);
-    http->share = curl_share_init();
+    http->load_code = sw_curl_load(&http->load_error);
+    if (!http->load_code) http->share = curl_share_init();
     if (http->share) {
         curl_share_setopt(http->share, CURLSHOPT_LOCKFUNC, share_lock);
         curl_share_setopt(http->share, CURLSHOPT_UNLOCKFUNC, share_unlock);
@@ -327,6 +324,10 @@ enum sw_code sw_http_do(struct sw_http *http, const struct sw_http_request *q,
     *r = (struct sw_http_response){.body = r->body, .arena = {.cap = 8 << 20}};
     r->body.max = q->sink ? HTTP_ERROR_BODY_MAX : q->max_body ? q->max_body : HTTP_KEPT_BODY_MAX;
     if (strncasecmp(q->url, "file:", 5) == 0) return http_do_file(q, r, err);
+    if (http->load_code) {
+        *err = http->load_error;
+        return http->load_code;
+    }
     struct http_transfer t = {
         .http = http, .request = q, .r = r, .err = err, .url = sw_strdup(q->url)};
     if (q->timeout_ms) t.deadline_ms = http_now_ms() + q->timeout_ms;

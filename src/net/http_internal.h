@@ -2,9 +2,9 @@
 #ifndef SW_NET_HTTP_INTERNAL_H
 #define SW_NET_HTTP_INTERNAL_H
 
-#include <curl/curl.h>
 #include <pthread.h>
 
+#include "net/curl_api.h"
 #include "net/http_client.h"
 
 enum {
@@ -31,6 +31,8 @@ struct sw_http {
     char **insecure;                    /* owned, NULL-terminated */
     unsigned connect_timeout_ms, stall_timeout_ms, min_speed, retries, backoff_ms;
     unsigned retry_after_max_ms;
+    enum sw_code load_code; /* why there is no libcurl */
+    struct sw_error load_error;
     CURLSH *share; /* host names and TLS sessions */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t lock;
