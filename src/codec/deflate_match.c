@@ -12,11 +12,13 @@
 /* 2^14 16-bit entries are 32 KiB, which stays in every first-level cache: 2^15 find 0.5 % more and
  * cost 3 % of the speed. */
 #define FAST_BITS 14
-/* Level 1 starts no match in the last bytes, so that it may load without looking: it probes two
+/* Neighbouring positions that level 1 looks at together. */
+#define FAST_PROBES 4
+/* Level 1 starts no match in the last bytes, so that it may load without looking: it probes four
  * positions and compares 24 bytes, 8 at a time. */
 #define FAST_TAIL 34
-/* Every 2^5 misses in a row, the next probes go one byte further apart. */
-#define FAST_MISSES_SHIFT 5
+/* Every 2^4 misses in a row, the next probes go one byte further apart. */
+#define FAST_MISSES_SHIFT 4
 
 #define CHAIN_BITS 15
 #define CHAIN3_BITS 13
@@ -140,27 +142,39 @@ static void add_end(struct tokens *t, const uint8_t *in, size_t anchor, size_t e
 /* ---- level 1 ----
  *
  * The processor's time goes into mispredicted branches, a few in each sequence, so everything but
- * "is there a match here" is computed without any. Two neighbouring positions are probed at once
- * and the longer match is taken, which is lazy matching for nothing.
+ * "is there a match here" is computed without any. Four neighbouring positions are probed at once
+ * and the longest match is taken, which is lazy matching for nothing.
  *
- * Entries are never newer than the position that is probed, and zero to begin with, so that the
+ * Entries are older than the positions that are probed, and zero to begin with, so that the
  * distance modulo 2^16 always points into the block: to be compared, if not to be used.
  */
+
+struct candidate {
+    unsigned match; /* of the first 8 bytes, how many are equal */
+    uint32_t dist;
+    size_t pos;
+};
 
 /* Of five bytes: matches of four are found by luck only, and few of them are worth their bits. */
 static inline uint32_t hash5(uint64_t v) {
     return (uint32_t)((v << 24) * 0x9e3779b97f4a7c15u >> (64 - FAST_BITS));
 }
 
-static inline unsigned fast_probe(uint16_t *table, const uint8_t *at, uint32_t pos,
-                                  uint32_t *ret_dist) {
-    uint64_t v = load64(at);
+static inline struct candidate fast_probe(uint16_t *table, const uint8_t *in, size_t pos) {
+    uint64_t v = load64(in + pos);
     uint16_t *slot = &table[hash5(v)];
-    uint32_t dist = (uint16_t)(pos - *slot);
+    uint32_t dist = (uint16_t)((uint32_t)pos - *slot);
     *slot = (uint16_t)pos;
-    *ret_dist = dist;
     /* Distance 0 and those beyond the window make the first byte differ. */
-    return equal_bytes((v ^ load64(at - dist)) | (dist - 1 >= WINDOW_SIZE));
+    uint64_t diff = (v ^ load64(in + pos - dist)) | (dist - 1 >= WINDOW_SIZE);
+    return (struct candidate){.match = equal_bytes(diff), .dist = dist, .pos = pos};
+}
+
+static inline struct candidate longer(struct candidate a, struct candidate b) {
+    bool second = b.match > a.match;
+    return (struct candidate){.match = second ? b.match : a.match,
+                              .dist = second ? b.dist : a.dist,
+                              .pos = second ? b.pos : a.pos};
 }
 
 static inline void fast_insert(uint16_t *table, const uint8_t *in, size_t pos) {
@@ -179,30 +193,27 @@ static inline unsigned fast_extend(const uint8_t *a, const uint8_t *b, unsigned 
 
 static size_t fast_segment(uint16_t *table, const uint8_t *in, size_t start, size_t soft_end,
                            size_t len, struct tokens *t) {
-    size_t search_end = len < FAST_TAIL ? 0 : len - FAST_TAIL;
-    if (search_end > soft_end - 1) search_end = soft_end - 1;
-    size_t anchor = start, pos = start;
+    size_t anchor = start, pos = start, search_end = start;
+    if (len >= FAST_TAIL) search_end = len - FAST_TAIL;
+    if (search_end > soft_end - FAST_PROBES + 1) search_end = soft_end - FAST_PROBES + 1;
     unsigned misses = 0;
     while (pos < search_end) {
-        uint32_t dist, dist2;
-        unsigned match = fast_probe(table, in + pos, (uint32_t)pos, &dist);
-        unsigned match2 = fast_probe(table, in + pos + 1, (uint32_t)pos + 1, &dist2);
-        bool second = match2 > match;
-        match = second ? match2 : match;
-        dist = second ? dist2 : dist;
-        if (match < 4) {
-            pos += 2 + (misses++ >> FAST_MISSES_SHIFT);
+        struct candidate c = fast_probe(table, in, pos);
+        c = longer(c, fast_probe(table, in, pos + 1));
+        c = longer(c, fast_probe(table, in, pos + 2));
+        c = longer(c, fast_probe(table, in, pos + 3));
+        if (c.match < 4) {
+            pos += FAST_PROBES + (misses++ >> FAST_MISSES_SHIFT);
             continue;
         }
         misses = 0;
-        pos += second;
-        match = fast_extend(in + pos, in + pos - dist, match, match_max(pos, len));
-        add_match(t, in, anchor, pos, true, match, dist);
+        unsigned match =
+            fast_extend(in + c.pos, in + c.pos - c.dist, c.match, match_max(c.pos, len));
+        add_match(t, in, anchor, c.pos, true, match, c.dist);
         /* A few positions of the match, always the same number: inserting all of them finds 2 %
          * more and costs a fifth of the speed. */
-        fast_insert(table, in, pos + 2);
-        fast_insert(table, in, pos + 3);
-        pos = anchor = pos + match;
+        fast_insert(table, in, c.pos + 3);
+        pos = anchor = c.pos + match;
         if (pos < search_end) {
             fast_insert(table, in, pos - 2);
             fast_insert(table, in, pos - 1);
