@@ -49,7 +49,7 @@ static void sum_up(const struct sw_inventory *inv, struct sw_du *du) {
     du->other.count = inv->files.len;
     for (size_t i = 0; i < inv->files.len; i++) add(&du->other, inv->files.ptr[i].size, true);
     add(&du->other, inv->other_bytes, false);
-    du->total_bytes = sw_inventory_bytes(inv);
+    du->total_bytes = sw_inventory_bytes(inv) + inv->other_bytes;
 }
 
 enum sw_code sw_du_read(struct sw_store *store, struct sw_du *ret, struct sw_error *err) {

@@ -257,7 +257,7 @@ void sw_inventory_done(struct sw_inventory *inv) {
 }
 
 uint64_t sw_inventory_bytes(const struct sw_inventory *inv) {
-    uint64_t sum = inv->other_bytes;
+    uint64_t sum = 0;
     for (size_t i = 0; i < inv->blobs.len; i++) sum += inv->blobs.ptr[i].size;
     for (size_t i = 0; i < inv->snapshots.len; i++) sum += inv->snapshots.ptr[i].size;
     for (size_t i = 0; i < inv->files.len; i++) sum += inv->files.ptr[i].size;

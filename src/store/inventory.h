@@ -75,7 +75,7 @@ SW_NODISCARD enum sw_code sw_inventory_hold_image(struct sw_inventory *inv,
 struct sw_inv_blob *sw_inventory_blob(struct sw_inventory *inv, const struct sw_digest *digest);
 struct sw_inv_snapshot *sw_inventory_snapshot(struct sw_inventory *inv, int64_t id);
 bool sw_inventory_image_pinned(const struct sw_inventory *inv, const struct sw_digest *digest);
-/* Bytes of blobs, snapshots and files. */
+/* Bytes of blobs, snapshots and files: what collecting can change. */
 uint64_t sw_inventory_bytes(const struct sw_inventory *inv);
 
 static inline bool sw_inv_blob_held(const struct sw_inv_blob *b) {
