@@ -135,11 +135,11 @@ enum sw_code sw_index_file_find(struct sw_store *s, struct sw_arena *a, struct s
     SW_BUF struct sw_buf file;
     SW_BUF struct sw_buf pattern;
     struct sw_str lines;
+    sw_buf_init(&pattern, 0);
     enum sw_code code = read_file(s, &file, err);
     if (code) return code;
     *ret_ours = our_lines(sw_buf_str(&file), &lines);
     if (!*ret_ours) return sw_fail(err, SW_NOT_FOUND, "index.json is another tool's");
-    sw_buf_init(&pattern, 0);
     sw_buf_addf(&pattern, "%s%.*s\"", NAME_MEMBER, SW_ARG(full));
     size_t at = sw_str_find(lines, sw_buf_str(&pattern));
     if (at == SIZE_MAX) return sw_fail(err, SW_NOT_FOUND, "no such name");

@@ -19,7 +19,9 @@
 #define FORMAT_FILE SW_STATE_DIR "/format"
 #define INIT_LOCK SW_STATE_DIR "/init.lock"
 
-/* Directories of a store, parents first. */
+/* Directories of a store, parents first; the state's are private: snapshots hold set-ID programs.
+ */
+#define N_PRIVATE 6
 static const char *const directories[] = {
     SW_STATE_DIR "/tmp",
     SW_STATE_DIR "/snapshots",
@@ -71,29 +73,42 @@ static enum sw_code check_adoptable(int root_fd, struct sw_error *err) {
     return code;
 }
 
-static enum sw_code create_layout(struct sw_store *s, struct sw_error *err) {
+static enum sw_code open_directories(struct sw_store *s, struct sw_error *err) {
+    const int flags = O_RDONLY | O_DIRECTORY;
     enum sw_code code = SW_OK;
-    for (size_t i = 0; !code && i < N_DIRECTORIES; i++)
-        code = sw_mkdirs_at(s->root_fd, directories[i], i < 6 ? 0700 : 0755, err);
-    if (code) return code;
-    if (faccessat(s->root_fd, FORMAT_FILE, F_OK, 0) < 0) {
-        char text[16];
-        snprintf(text, sizeof text, "%d\n", SW_STORE_FORMAT_VERSION);
-        if ((code = sw_write_file_at(s->state_fd, "format", 0644, sw_str(text), err))) return code;
-    }
+    if (s->state_fd < 0) code = sw_open_at(s->root_fd, SW_STATE_DIR, flags, 0, &s->state_fd, err);
+    if (!code && s->tmp_fd < 0) code = sw_open_at(s->state_fd, "tmp", flags, 0, &s->tmp_fd, err);
+    if (!code && s->snapshots_fd < 0)
+        code = sw_open_at(s->state_fd, "snapshots", flags, 0, &s->snapshots_fd, err);
+    return code;
+}
+
+/* A document of the layout, unless it is there. By way of slipway/tmp, so that a crash leaves
+ * nothing that a later cleanup would not know. */
+static enum sw_code create_file(struct sw_store *s, int dirfd, const char *name,
+                                const struct sw_buf *content, struct sw_error *err) {
+    enum sw_code code = sw_buf_check(content, name, err);
+    if (code || faccessat(dirfd, name, F_OK, 0) == 0) return code;
+    return sw_store_replace_file(s, dirfd, name, sw_buf_str(content), err);
+}
+
+static enum sw_code create_layout(struct sw_store *s, struct sw_error *err) {
     SW_BUF struct sw_buf content;
+    struct sw_index empty = {.media_type = SW_STR(SW_MT_OCI_INDEX)};
+    enum sw_code code = SW_OK;
     sw_buf_init(&content, 0);
-    if (faccessat(s->root_fd, SW_LAYOUT_INDEX, F_OK, 0) < 0) {
-        struct sw_index empty = {.media_type = SW_STR(SW_MT_OCI_INDEX)};
-        sw_index_write(&content, &empty);
-        code = sw_write_file_at(s->root_fd, SW_LAYOUT_INDEX, 0644, sw_buf_str(&content), err);
-        if (code) return code;
-        sw_buf_reset(&content);
-    }
+    for (size_t i = 0; !code && i < N_DIRECTORIES; i++)
+        code = sw_mkdirs_at(s->root_fd, directories[i], i < N_PRIVATE ? 0700 : 0755, err);
+    if (code || (code = open_directories(s, err))) return code;
+    sw_buf_addf(&content, "%d\n", SW_STORE_FORMAT_VERSION);
+    if ((code = create_file(s, s->state_fd, "format", &content, err))) return code;
+    sw_buf_reset(&content);
+    sw_index_write(&content, &empty);
+    if ((code = create_file(s, s->root_fd, SW_LAYOUT_INDEX, &content, err))) return code;
     /* Last: its presence says that the rest is there. */
-    if (faccessat(s->root_fd, SW_LAYOUT_FILE, F_OK, 0) == 0) return SW_OK;
+    sw_buf_reset(&content);
     sw_layout_write(&content);
-    return sw_write_file_at(s->root_fd, SW_LAYOUT_FILE, 0644, sw_buf_str(&content), err);
+    return create_file(s, s->root_fd, SW_LAYOUT_FILE, &content, err);
 }
 
 static enum sw_code create(struct sw_store *s, struct sw_error *err) {
@@ -126,15 +141,6 @@ static enum sw_code check_versions(struct sw_store *s, struct sw_error *err) {
             "the store has format %llu, this slipway knows up to %d: use a newer slipway",
             (unsigned long long)version, SW_STORE_FORMAT_VERSION);
     return SW_OK;
-}
-
-static enum sw_code open_directories(struct sw_store *s, struct sw_error *err) {
-    const int flags = O_RDONLY | O_DIRECTORY;
-    enum sw_code code = SW_OK;
-    if (s->state_fd < 0) code = sw_open_at(s->root_fd, SW_STATE_DIR, flags, 0, &s->state_fd, err);
-    if (!code) code = sw_open_at(s->state_fd, "tmp", flags, 0, &s->tmp_fd, err);
-    if (!code) code = sw_open_at(s->state_fd, "snapshots", flags, 0, &s->snapshots_fd, err);
-    return code;
 }
 
 static enum sw_code open_root(struct sw_store *s, struct sw_error *err) {
