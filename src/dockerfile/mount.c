@@ -68,7 +68,9 @@ static enum sw_code unknown_key(struct sw_str key, struct sw_str field, struct s
 }
 
 static enum sw_code bad_value(const struct draft *d, enum key key, struct sw_str value) {
-    return sw_fail(d->err, SW_SYNTAX, "invalid value for %s: %.*s", keys[key].name, SW_ARG(value));
+    size_t i = 0;
+    while (keys[i].key != key) i++;
+    return sw_fail(d->err, SW_SYNTAX, "invalid value for %s: %.*s", keys[i].name, SW_ARG(value));
 }
 
 /* One of n words in any case; *ret_index. */
