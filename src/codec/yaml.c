@@ -43,10 +43,12 @@ static enum sw_code parser_failed(const yaml_parser_t *p, struct sw_error *err) 
                    p->context ? " " : "", p->context ? p->context : "");
 }
 
-static enum sw_code check_tag(const yaml_event_t *event, const yaml_char_t *tag,
-                              const yaml_char_t *anchor, struct sw_error *err) {
+static enum sw_code check_tag(const struct reader *r, const yaml_event_t *event,
+                              const yaml_char_t *tag, const yaml_char_t *anchor,
+                              struct sw_error *err) {
     static const char *const allowed[] = {YAML_STR_TAG, YAML_MAP_TAG, YAML_SEQ_TAG};
     bool ok = !tag;
+    if (r->limits.lenient) return SW_OK;
     for (size_t i = 0; !ok && i < 3; i++) ok = strcmp((const char *)tag, allowed[i]) == 0;
     if (!ok) return fail_at(&event->start_mark, SW_UNSUPPORTED, "tags are not supported here", err);
     if (anchor)
@@ -63,9 +65,10 @@ static enum sw_code add_raw(struct reader *r, const yaml_event_t *event, struct 
     if (r->depth) {
         struct raw *parent = &r->raws.ptr[r->open[r->depth - 1]];
         bool key = parent->type == SW_YAML_MAP && parent->children % 2 == 0;
-        if (key && raw.type != SW_YAML_SCALAR)
+        bool strict = !r->limits.lenient;
+        if (key && strict && raw.type != SW_YAML_SCALAR)
             return fail_at(&event->start_mark, SW_SYNTAX, "a key must be plain text", err);
-        if (key && !raw.quoted && sw_str_is(raw.text, "<<"))
+        if (key && strict && !raw.quoted && sw_str_is(raw.text, "<<"))
             return fail_at(&event->start_mark, SW_UNSUPPORTED, "merge keys are not supported here",
                            err);
         parent->children++;
@@ -87,7 +90,7 @@ static enum sw_code open_collection(struct reader *r, const yaml_event_t *event,
 
 static enum sw_code add_scalar(struct reader *r, const yaml_event_t *event, struct sw_error *err) {
     struct sw_str text = {(const char *)event->data.scalar.value, event->data.scalar.length};
-    enum sw_code code = check_tag(event, event->data.scalar.tag, event->data.scalar.anchor, err);
+    enum sw_code code = check_tag(r, event, event->data.scalar.tag, event->data.scalar.anchor, err);
     if (code) return code;
     if (text.len && memchr(text.ptr, 0, text.len))
         return fail_at(&event->start_mark, SW_SYNTAX, "a NUL in the text", err);
@@ -100,20 +103,21 @@ static enum sw_code handle(struct reader *r, const yaml_event_t *event, struct s
     enum sw_code code;
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        if (r->documents++)
+        if (r->documents++ && !r->limits.lenient)
             return fail_at(&event->start_mark, SW_SYNTAX, "only one document is read", err);
         return SW_OK;
     case YAML_ALIAS_EVENT:
-        return check_tag(event, NULL, event->data.alias.anchor, err);
+        code = check_tag(r, event, NULL, event->data.alias.anchor, err);
+        return code ? code : add_raw(r, event, (struct raw){.type = SW_YAML_SCALAR}, err);
     case YAML_SCALAR_EVENT:
         return add_scalar(r, event, err);
     case YAML_SEQUENCE_START_EVENT:
-        code = check_tag(event, event->data.sequence_start.tag, event->data.sequence_start.anchor,
-                         err);
+        code = check_tag(r, event, event->data.sequence_start.tag,
+                         event->data.sequence_start.anchor, err);
         return code ? code : open_collection(r, event, SW_YAML_LIST, err);
     case YAML_MAPPING_START_EVENT:
-        code =
-            check_tag(event, event->data.mapping_start.tag, event->data.mapping_start.anchor, err);
+        code = check_tag(r, event, event->data.mapping_start.tag, event->data.mapping_start.anchor,
+                         err);
         return code ? code : open_collection(r, event, SW_YAML_MAP, err);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
@@ -137,7 +141,8 @@ static enum sw_code collect(struct reader *r, struct sw_str text, struct sw_erro
             code = parser_failed(&parser, err);
             break;
         }
-        ended = event.type == YAML_STREAM_END_EVENT;
+        ended = event.type == YAML_STREAM_END_EVENT ||
+                (event.type == YAML_DOCUMENT_END_EVENT && r->limits.lenient);
         code = handle(r, &event, err);
         yaml_event_delete(&event);
     }
@@ -158,6 +163,11 @@ static enum sw_code check_duplicates(const struct sw_yaml *map, struct sw_error 
     return SW_OK;
 }
 
+/* Moves *at behind the node that starts there. */
+static void skip_node(const struct reader *r, size_t *at) {
+    for (size_t left = 1; left; left--) left += r->raws.ptr[(*at)++].children;
+}
+
 /* Builds the node that starts at r->raws.ptr[*at], and moves *at behind it. */
 static enum sw_code build(struct reader *r, size_t *at, struct sw_yaml *to, struct sw_error *err) {
     const struct raw *raw = &r->raws.ptr[(*at)++];
@@ -175,7 +185,8 @@ static enum sw_code build(struct reader *r, size_t *at, struct sw_yaml *to, stru
         item->parent = to;
         item->index = i;
         if (map) {
-            const struct raw *key = &r->raws.ptr[(*at)++];
+            const struct raw *key = &r->raws.ptr[*at];
+            skip_node(r, at);
             item->key = key->text;
             item->key_line = key->line;
             item->key_column = key->column;
@@ -183,7 +194,7 @@ static enum sw_code build(struct reader *r, size_t *at, struct sw_yaml *to, stru
         enum sw_code code = build(r, at, item, err);
         if (code) return code;
     }
-    return map ? check_duplicates(to, err) : SW_OK;
+    return map && !r->limits.lenient ? check_duplicates(to, err) : SW_OK;
 }
 
 enum sw_code sw_yaml_parse(struct sw_arena *a, struct sw_str text,

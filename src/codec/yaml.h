@@ -34,6 +34,10 @@ struct sw_yaml_limits {
     size_t bytes;   /* of the document; 0 stands for 1 MiB */
     unsigned depth; /* 0 stands for 32 */
     size_t nodes;   /* 0 stands for 100,000 */
+    /* For files that are not ours, of which one member is wanted: an alias reads as null, anchors
+     * and tags are passed over, a merge key is a key, a key that is no scalar reads as "", the
+     * first of equal names counts, and only the first document is read. */
+    bool lenient;
 };
 
 /* Reads one document; everything is in the arena. An empty file gives an empty map. SW_SYNTAX with

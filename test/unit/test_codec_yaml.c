@@ -108,6 +108,35 @@ static void limits_hold(void **state) {
                    SW_LIMIT, err);
 }
 
+static void files_of_others_are_read_leniently(void **state) {
+    static const char text[] = "base: &base {x: 1}\n"
+                               "derived:\n  <<: *base\n  y: !Ref z\n"
+                               "? [a, {b: c}]\n: complex\n"
+                               "go: 1.20\n"
+                               "go: 1.21\n"
+                               "---\n"
+                               "go: 1.22\n"
+                               "%%% not even YAML\n";
+    SW_ARENA struct sw_arena a;
+    struct sw_error err;
+    const struct sw_yaml *root;
+    struct sw_str go, y;
+    sw_arena_init(&a, 0);
+    assert_refused(parse(&a, text, &root, &err), SW_UNSUPPORTED, err);
+    assert_ok(
+        sw_yaml_parse(&a, sw_str(text), &(struct sw_yaml_limits){.lenient = true}, &root, &err),
+        err);
+    assert_int_equal(root->len, 5);
+    assert_ok(sw_yaml_need_str(root, "go", &go, &err), err);
+    assert_str(go, "1.20");
+    const struct sw_yaml *derived = sw_yaml_get(root, "derived");
+    assert_true(sw_yaml_is_null(sw_yaml_get(derived, "<<")));
+    assert_ok(sw_yaml_need_str(derived, "y", &y, &err), err);
+    assert_str(y, "z");
+    assert_str(root->items[2].key, "");
+    assert_str(root->items[2].text, "complex");
+}
+
 static void typed_members_are_strict(void **state) {
     SW_ARENA struct sw_arena a;
     struct sw_error err;
@@ -149,6 +178,7 @@ int main(void) {
         cmocka_unit_test(an_empty_file_is_an_empty_map),
         cmocka_unit_test(malformed_documents_are_refused),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(files_of_others_are_read_leniently),
         cmocka_unit_test(typed_members_are_strict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
