@@ -32,6 +32,16 @@ const struct sw_command *const sw_commands[] = {
     &sw_cmd_go_doctor,
     &sw_cmd_go_matrix,
     &sw_cmd_gvm,
+    &sw_cmd_registry_serve,
+    &sw_cmd_registry_user,
+    &sw_cmd_registry_robot,
+    &sw_cmd_registry_role,
+    &sw_cmd_registry_rule,
+    &sw_cmd_registry_hook,
+    &sw_cmd_registry_issuer,
+    &sw_cmd_registry_gc,
+    &sw_cmd_registry_audit,
+    &sw_cmd_registry_usage,
     &sw_cmd_version,
     &sw_cmd_completion,
     &sw_cmd_manual,
@@ -41,6 +51,7 @@ const struct sw_command *const sw_commands[] = {
 
 const struct sw_command_group sw_command_groups[] = {
     {"go", "Go toolchains: install, verify, choose, switch"},
+    {"registry", "A registry of your own: serve it, accounts, rules, space, audit"},
     {NULL, NULL},
 };
 

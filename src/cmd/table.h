@@ -37,5 +37,15 @@ extern const struct sw_command sw_cmd_go_hook;
 extern const struct sw_command sw_cmd_go_exec;
 extern const struct sw_command sw_cmd_go_env;
 extern const struct sw_command sw_cmd_go_default;
+extern const struct sw_command sw_cmd_registry_serve;
+extern const struct sw_command sw_cmd_registry_user;
+extern const struct sw_command sw_cmd_registry_robot;
+extern const struct sw_command sw_cmd_registry_role;
+extern const struct sw_command sw_cmd_registry_rule;
+extern const struct sw_command sw_cmd_registry_hook;
+extern const struct sw_command sw_cmd_registry_issuer;
+extern const struct sw_command sw_cmd_registry_gc;
+extern const struct sw_command sw_cmd_registry_audit;
+extern const struct sw_command sw_cmd_registry_usage;
 
 #endif
