@@ -159,8 +159,14 @@ void sw_atomic_done(struct sw_atomic_file *f) {
 enum sw_code sw_write_file_at(int dirfd, const char *name, mode_t mode, struct sw_str content,
                               struct sw_error *err) {
     SW_ATOMIC struct sw_atomic_file f = {.fd = -1};
-    if (sw_atomic_open(&f, dirfd, mode, err) ||
-        sw_write_full(f.fd, content.ptr, content.len, err) || sw_atomic_commit(&f, name, err))
+    SW_FD int parent = -1;
+    const char *slash = strrchr(name, '/');
+    /* The temporary file must lie beside the name, and the directory be one that can be synced. */
+    SW_FREE char *dir = slash ? sw_strndup(name, (size_t)(slash + 1 - name)) : sw_strdup(".");
+    if (sw_open_at(dirfd, dir, O_RDONLY | O_DIRECTORY, 0, &parent, err) ||
+        sw_atomic_open(&f, parent, mode, err) ||
+        sw_write_full(f.fd, content.ptr, content.len, err) ||
+        sw_atomic_commit(&f, slash ? slash + 1 : name, err))
         return sw_context(err, "write %s", name);
     return SW_OK;
 }

@@ -73,6 +73,7 @@ SW_NODISCARD enum sw_code sw_atomic_commit(struct sw_atomic_file *f, const char 
 /* Removes what was not committed. Safe after commit and on a zeroed struct with fd -1. */
 void sw_atomic_done(struct sw_atomic_file *f);
 #define SW_ATOMIC SW_CLEANUP(sw_atomic_done)
+/* The same at once; name may be a path, dirfd AT_FDCWD. */
 SW_NODISCARD enum sw_code sw_write_file_at(int dirfd, const char *name, mode_t mode,
                                            struct sw_str content, struct sw_error *err);
 /* Makes what was created in a directory survive a power cut. */

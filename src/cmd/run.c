@@ -217,6 +217,17 @@ static enum sw_code parse(struct sw_invocation *inv, struct sw_container_options
     return code;
 }
 
+/* A private network needs a program that carries its packets. Without one, and unless it was asked
+ * for by name, the container gets a network of its own without a way out; published ports work. */
+static void settle_network(struct sw_invocation *inv, struct sw_container_options *o) {
+    SW_BUF struct sw_buf why;
+    sw_buf_init(&why, 4096);
+    if (sw_opt(inv, "network") || o->network != SW_NETWORK_PRIVATE) return;
+    if (sw_network_helper(&why) != SW_NETHELP_NONE) return;
+    o->network = SW_NETWORK_NONE;
+    fprintf(stderr, "slipway: note: the container has no way out to the network: %s\n", why.ptr);
+}
+
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_container_options o = {0};
     SW_SESSION struct sw_session session = {0};
@@ -227,6 +238,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     if (!code) code = sw_session_open(inv, SW_SESSION_ROOT | SW_SESSION_POOL, &session, err);
     if (!code) code = sw_image_read(session.store, inv->arena, sw_str(inv->args[0]), &image, err);
     if (code) return code;
+    settle_network(inv, &o);
     o.manifest = &image.manifest;
     o.config = &image.config;
     struct sw_build_tools tools = {
