@@ -79,7 +79,11 @@ enum sw_code sw_fail_sys_at(struct sw_error *err, int errnum, const char *file, 
     vsnprintf(err->text, sizeof err->text, fmt, args);
     va_end(args);
     /* GNU strerror_r: thread-safe, may return a static string. */
+#ifdef __GLIBC__
     const char *text = strerror_r(errnum, reason, sizeof reason);
+#else
+    const char *text = strerror_r(errnum, reason, sizeof reason) ? "unknown error" : reason;
+#endif
     size_t len = strlen(err->text);
     snprintf(err->text + len, sizeof err->text - len, ": %s", text);
     return err->code;
