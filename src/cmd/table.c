@@ -42,6 +42,7 @@ const struct sw_command *const sw_commands[] = {
     &sw_cmd_registry_gc,
     &sw_cmd_registry_audit,
     &sw_cmd_registry_usage,
+    &sw_cmd_init,
     &sw_cmd_version,
     &sw_cmd_completion,
     &sw_cmd_manual,

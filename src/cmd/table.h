@@ -22,6 +22,7 @@ extern const struct sw_command sw_cmd_completion;
 extern const struct sw_command sw_cmd_manual;
 extern const struct sw_command sw_cmd_go_install;
 extern const struct sw_command sw_cmd_gvm;
+extern const struct sw_command sw_cmd_init;
 extern const struct sw_command sw_cmd_go_matrix;
 extern const struct sw_command sw_cmd_go_verify;
 extern const struct sw_command sw_cmd_go_prune;
