@@ -133,6 +133,57 @@ static void unread_content_is_skipped(void **state) {
     free(source.lent);
 }
 
+/* A header, then the same megabyte of zeros again and again. */
+struct huge_source {
+    struct sw_buf header;
+    char zeros[1 << 20];
+    uint64_t left;
+    bool started;
+};
+
+static enum sw_code huge_next(void *ctx, struct sw_str *ret, struct sw_error *err) {
+    struct huge_source *s = ctx;
+    if (!s->started) {
+        s->started = true;
+        *ret = sw_buf_str(&s->header);
+        return SW_OK;
+    }
+    size_t len = s->left < sizeof s->zeros ? (size_t)s->left : sizeof s->zeros;
+    s->left -= len;
+    *ret = sw_str_n(s->zeros, len);
+    return SW_OK;
+}
+
+static void files_beyond_8_gib_are_streamed(void **state) {
+    static struct huge_source s;
+    struct sw_error err;
+    struct sw_tar_reader r;
+    struct sw_tar_piece piece;
+    const struct sw_tar_entry *e;
+    const uint64_t size = (UINT64_C(9) << 30) + 1;
+    for (int read = 0; read < 2; read++) {
+        uint64_t got = 0;
+        s.started = false;
+        s.left = size + sw_tar_pad(size) + 1024;
+        sw_buf_init(&s.header, 0);
+        assert_ok(
+            sw_tar_write_header(
+                &s.header,
+                &(struct sw_tar_entry){.path = SW_STR("huge"), .type = SW_TAR_FILE, .size = size},
+                &err),
+            err);
+        sw_tar_reader_init(&r, (struct sw_tar_source){huge_next, &s}, NULL);
+        assert_ok(sw_tar_next(&r, &e, &err), err);
+        assert_true(e->size == size);
+        while (read && !sw_tar_read(&r, &piece, &err) && piece.bytes.len) got += piece.bytes.len;
+        assert_true(got == (read ? size : 0));
+        assert_ok(sw_tar_next(&r, &e, &err), err);
+        assert_null(e);
+        sw_tar_reader_done(&r);
+        sw_buf_done(&s.header);
+    }
+}
+
 static void truncation_is_refused_everywhere_but_between_entries(void **state) {
     SW_BUF struct sw_buf bytes, text;
     struct sw_error err;
@@ -319,6 +370,7 @@ int main(void) {
         cmocka_unit_test(global_records_hold_until_the_end),
         cmocka_unit_test(sparse_files_of_all_forms_are_expanded),
         cmocka_unit_test(unread_content_is_skipped),
+        cmocka_unit_test(files_beyond_8_gib_are_streamed),
         cmocka_unit_test(truncation_is_refused_everywhere_but_between_entries),
         cmocka_unit_test(damage_is_found_by_the_checksum),
         cmocka_unit_test(malformed_records_are_refused),
