@@ -352,6 +352,8 @@ enum sw_code sw_gc_run(struct sw_store *store, const struct sw_gc_options *optio
     pthread_mutex_lock(&store->lock);
     store->used_known = false;
     pthread_mutex_unlock(&store->lock);
+    struct sw_error unsettled;
+    if (sw_snapshot_settle(store, 0, &unsettled)) sw_debug("store", "%s", unsettled.text);
     if (!code) *ret = g.result;
     return code;
 }

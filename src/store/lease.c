@@ -153,25 +153,27 @@ void sw_lease_clean(struct sw_store *s) {
 
 /* ---- pins ---- */
 
+/* Threads that wait here for a collection hold pin_lock only: the collecting thread may be one of
+ * this very handle and needs the other lock. */
 enum sw_code sw_pin_begin(struct sw_store *s, struct sw_error *err) {
     if (s->read_only) return SW_OK;
     enum sw_code code = sw_lease_ensure(s, err);
     if (code) return code;
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->pin_lock);
     if (s->gc_fd < 0)
         code = sw_open_at(s->state_fd, "gc.lock", O_RDWR | O_CREAT, 0600, &s->gc_fd, err);
     if (!code && s->pin_depth == 0 && flock_retry(s->gc_fd, LOCK_SH) < 0)
         code = sw_fail_sys(err, errno, "lock slipway/gc.lock");
     if (!code) s->pin_depth++;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->pin_lock);
     return code;
 }
 
 void sw_pin_end(struct sw_store *s) {
     if (s->read_only) return;
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->pin_lock);
     if (--s->pin_depth == 0) flock_retry(s->gc_fd, LOCK_UN);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->pin_lock);
 }
 
 void sw_pin_endp(struct sw_store **s) {

@@ -277,6 +277,58 @@ enum sw_code sw_snapshot_commit(struct sw_snapshot_draft *d, const struct sw_sna
     }
     sw_snapshot_abort(d);
     if (code) return sw_context(err, "committing a snapshot in %s", s->root);
+    pthread_mutex_lock(&s->lock);
+    s->has_new_snapshots = true;
+    pthread_mutex_unlock(&s->lock);
     *ret = what;
     return SW_OK;
+}
+
+/* ---- durability ---- */
+
+static enum sw_code oldest_unsettled(struct sw_store *s, struct sw_db *db, int64_t *ret_created,
+                                     int64_t *ret_last_id, struct sw_error *err) {
+    struct sw_db_stmt *st;
+    bool row;
+    enum sw_code code =
+        sw_db_prepare(db, "SELECT min(created), max(id) FROM snapshots WHERE boot=?", &st, err);
+    if (code) return code;
+    sw_db_bind_text(st, 1, s->boot);
+    if ((code = sw_db_step(st, &row, err))) return code;
+    *ret_created = row ? sw_db_int(st, 0) : 0;
+    *ret_last_id = row ? sw_db_int(st, 1) : 0;
+    sw_db_reset(st);
+    return SW_OK;
+}
+
+static enum sw_code mark_settled(struct sw_store *s, struct sw_db *db, int64_t last_id,
+                                 struct sw_error *err) {
+    struct sw_db_stmt *st;
+    enum sw_code code = sw_db_begin(db, false, err);
+    if (!code)
+        code = sw_db_prepare(db, "UPDATE snapshots SET boot='' WHERE boot=? AND id<=?", &st, err);
+    if (!code) {
+        sw_db_bind_text(st, 1, s->boot);
+        sw_db_bind_int(st, 2, last_id);
+        code = sw_db_run(st, err);
+    }
+    if (!code) code = sw_db_commit(db, err);
+    sw_db_rollback(db);
+    return code;
+}
+
+enum sw_code sw_snapshot_settle(struct sw_store *s, int64_t min_age_s, struct sw_error *err) {
+    struct sw_db *db;
+    int64_t created = 0, last_id = 0;
+    enum sw_code code = sw_store_db(s, &db, err);
+    if (code || !s->boot[0]) return code;
+    sw_db_lock(db);
+    code = oldest_unsettled(s, db, &created, &last_id, err);
+    sw_db_unlock(db);
+    if (code || !last_id || created > sw_now_unix_s() - min_age_s) return code;
+    if (syncfs(s->snapshots_fd) < 0) return sw_fail_sys(err, errno, "sync %s", s->root);
+    sw_db_lock(db);
+    code = mark_settled(s, db, last_id, err);
+    sw_db_unlock(db);
+    return code;
 }

@@ -34,6 +34,10 @@ static const char *const directories[] = {
 };
 #define N_DIRECTORIES (sizeof directories / sizeof directories[0])
 
+/* Snapshots that are older are synced and marked as durable when a handle that made others is
+ * freed. The kernel writes dirty data back after 30 seconds, so little is left to do by then. */
+#define SETTLE_AGE_S 45
+
 /* ---- creating ---- */
 
 /* The error of a root that cannot be written, with what to do about it. */
@@ -192,6 +196,7 @@ enum sw_code sw_store_open(const struct sw_store_options *options, struct sw_sto
     s->read_only = options->read_only;
     s->cap_bytes = options->cap_bytes;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->pin_lock, NULL);
     sw_arena_init(&s->pinned_keys, SIZE_MAX / 2);
     read_boot_id(s);
     if (root.ptr[0] == '/') {
@@ -214,6 +219,8 @@ void sw_store_free(struct sw_store *s) {
     struct sw_error err;
     /* Losing last uses makes eviction less fair, nothing more. */
     if (sw_store_flush_touches(s, &err)) sw_debug("store", "writing last uses: %s", err.text);
+    if (s->has_new_snapshots && sw_snapshot_settle(s, SETTLE_AGE_S, &err))
+        sw_debug("store", "syncing snapshots: %s", err.text);
     sw_db_close(s->db);
     sw_lease_drop(s);
     sw_closep(&s->gc_fd);
@@ -224,6 +231,7 @@ void sw_store_free(struct sw_store *s) {
     sw_map_done(&s->pinned);
     sw_arena_done(&s->pinned_keys);
     sw_vec_done(&s->touches);
+    pthread_mutex_destroy(&s->pin_lock);
     pthread_mutex_destroy(&s->lock);
     free(s->root);
     free(s);

@@ -5,7 +5,7 @@
  *     key locks (slipway/locks/X)      held by callers over long work
  *     gc.lock                          shared while pinning, exclusive while collecting
  *     index.lock                       around a change of index.json
- *     struct sw_store.lock, db lock    threads; never held while waiting for a file lock
+ *     db lock, struct sw_store.lock    threads; never held while waiting for a file lock
  */
 #ifndef SW_STORE_STORE_INTERNAL_H
 #define SW_STORE_STORE_INTERNAL_H
@@ -35,17 +35,20 @@ struct sw_store {
     uint64_t cap_bytes;
     char boot[40]; /* boot ID of the running kernel, "" where it has none */
 
+    pthread_mutex_t pin_lock; /* guards the two below; held while waiting for gc.lock */
+    int gc_fd;                /* gc.lock; -1 until the first pin */
+    unsigned pin_depth;       /* threads between sw_pin_begin() and _end() */
+
     pthread_mutex_t lock; /* guards what follows */
     struct sw_db *db;     /* owned; NULL until sw_store_db() */
     char lease[20];       /* name in slipway/leases; "" until the first pin or temporary entry */
     int lease_fd;         /* flock'd while the handle lives */
     unsigned temp_count;  /* temporary names given out */
-    int gc_fd;            /* gc.lock; -1 until the first pin */
-    unsigned pin_depth;   /* threads between sw_pin_begin() and _end() */
     struct sw_arena pinned_keys;
     struct sw_map pinned; /* lines of the lease file */
     SW_VEC(struct sw_touch) touches;
-    uint64_t used_bytes; /* for reserve: measured once, then counted */
+    bool has_new_snapshots; /* this handle committed some */
+    uint64_t used_bytes;    /* for reserve: measured once, then counted */
     bool used_known;
 };
 
@@ -115,6 +118,11 @@ SW_NODISCARD enum sw_code sw_blob_read_unpinned(struct sw_store *s, const struct
 SW_NODISCARD enum sw_code sw_snapshot_detach(struct sw_store *s, int64_t id, char *ret_temp,
                                              size_t size, struct sw_error *err);
 bool sw_snapshot_present(struct sw_store *s, int64_t id, struct sw_str boot);
+
+/* Syncs the file system and marks what was committed before as durable, where the oldest such
+ * snapshot is older than min_age_s: by then the kernel has written most of it. */
+SW_NODISCARD enum sw_code sw_snapshot_settle(struct sw_store *s, int64_t min_age_s,
+                                             struct sw_error *err);
 
 /* ---- cache.c ---- */
 

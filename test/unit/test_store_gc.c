@@ -1,5 +1,7 @@
 #include "store_fixture.h"
 
+#include <pthread.h>
+
 #include "store/cache.h"
 #include "store/gc.h"
 #include "store/layer_index.h"
@@ -292,6 +294,36 @@ static void collecting_beside_workers_harms_nobody(void **state) {
     fixture_free(f);
 }
 
+static void *put_and_look(void *argument) {
+    struct fixture *f = argument;
+    struct sw_error err;
+    intptr_t failed = 0;
+    for (int i = 0; i < 150 && !failed; i++) {
+        char text[32];
+        struct sw_digest d;
+        snprintf(text, sizeof text, "blob %d of %d", i, (int)gettid());
+        failed = sw_blob_put(f->store, sw_str(text), &d, &err) != SW_OK ||
+                 sw_blob_verify(f->store, &d, &err) != SW_OK;
+    }
+    return (void *)failed;
+}
+
+static void a_handle_collects_while_its_threads_work(void **state) {
+    struct fixture *f = fixture_new();
+    pthread_t threads[3];
+    void *failed;
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, put_and_look, f), 0);
+    for (int i = 0; i < 30; i++) collect(f, NULL);
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    assert_int_equal(violations(f), 0);
+    fixture_free(f);
+}
+
 static void a_damaged_image_stops_collection(void **state) {
     struct fixture *f = fixture_new();
     struct sw_descriptor d = image_of_text(f, "x");
@@ -325,6 +357,7 @@ int main(void) {
         cmocka_unit_test(layers_and_indexes_are_caches),
         cmocka_unit_test(shared_bytes_are_told_apart),
         cmocka_unit_test(collecting_beside_workers_harms_nobody),
+        cmocka_unit_test(a_handle_collects_while_its_threads_work),
         cmocka_unit_test(a_damaged_image_stops_collection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
