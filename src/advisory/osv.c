@@ -62,7 +62,7 @@ static enum sw_code read_ranges(struct sw_arena *a, const struct sw_json *obj,
     enum sw_code code = items_of(obj, "ranges", &ranges, &n, err);
     for (size_t i = 0; i < n && !code; i++) {
         code = items_of(&ranges[i], "events", &events, &n_events, err);
-        total += n_events;
+        total += n_events + 1;
     }
     if (code) return code;
     to->events = sw_arena_array(a, total, sizeof *to->events);
@@ -75,6 +75,8 @@ static enum sw_code read_ranges(struct sw_arena *a, const struct sw_json *obj,
             continue;
         }
         code = items_of(&ranges[i], "events", &events, &n_events, err);
+        if (!code && n_events)
+            to->events[to->n_events++] = (struct sw_osv_event){SW_OSV_RANGE, SW_STR("")};
         for (size_t j = 0; j < n_events && !code; j++) {
             bool known;
             code = read_event(&events[j], &to->events[to->n_events], &known, err);

@@ -19,6 +19,7 @@ enum sw_osv_event_kind {
     SW_OSV_LAST_AFFECTED,
     SW_OSV_LIMIT,
     SW_OSV_EXACT, /* one of "versions" */
+    SW_OSV_RANGE, /* another range begins */
 };
 
 struct sw_osv_event {
@@ -38,7 +39,7 @@ struct sw_osv_import {
 
 struct sw_osv_affected {
     struct sw_str ecosystem, name;
-    struct sw_osv_event *events; /* of every range that is not of type GIT, one after the other */
+    struct sw_osv_event *events; /* of each range that is not of type GIT, SW_OSV_RANGE before */
     size_t n_events;
     struct sw_strs versions; /* only where there are no such ranges */
     bool only_git;           /* neither: it cannot be matched by version */

@@ -43,6 +43,12 @@ const struct sw_command *const sw_commands[] = {
     &sw_cmd_registry_audit,
     &sw_cmd_registry_usage,
     &sw_cmd_init,
+    &sw_cmd_scan,
+    &sw_cmd_db_update,
+    &sw_cmd_db_status,
+    &sw_cmd_db_verify,
+    &sw_cmd_db_export,
+    &sw_cmd_db_import,
     &sw_cmd_version,
     &sw_cmd_completion,
     &sw_cmd_manual,
@@ -51,6 +57,7 @@ const struct sw_command *const sw_commands[] = {
 };
 
 const struct sw_command_group sw_command_groups[] = {
+    {"db", "the advisory database"},
     {"go", "Go toolchains: install, verify, choose, switch"},
     {"registry", "A registry of your own: serve it, accounts, rules, space, audit"},
     {NULL, NULL},
@@ -94,6 +101,12 @@ const struct sw_persona sw_personas[] = {
     {"buildah", "bud", "build"},
     {"buildah", "*", "=docker"},
     {"gvm", "*", "gvm"},
-    {"trivy", "*", "trivy"},
+    {"trivy", "image", "scan"},
+    {"trivy", "i", "scan"},
+    {"trivy", "rootfs", "scan --as rootfs"},
+    {"trivy", "filesystem", "scan --as rootfs"},
+    {"trivy", "fs", "scan --as rootfs"},
+    {"trivy", "sbom", "scan --as sbom"},
+    {"trivy", "*", ""},
     {NULL, NULL, NULL},
 };

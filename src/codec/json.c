@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 const struct sw_json *sw_json_get(const struct sw_json *obj, const char *key) {
-    if (obj->type != SW_JSON_OBJECT) return NULL;
+    if (!obj || obj->type != SW_JSON_OBJECT) return NULL;
     struct sw_str wanted = sw_str(key);
     for (size_t i = 0; i < obj->len; i++)
         if (sw_str_eq(obj->items[i].key, wanted)) return &obj->items[i];

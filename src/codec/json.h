@@ -50,7 +50,7 @@ SW_NODISCARD enum sw_code sw_json_parse(struct sw_arena *a, struct sw_str text,
                                         const struct sw_json_limits *limits,
                                         const struct sw_json **ret_root, struct sw_error *err);
 
-/* The member, or NULL where obj is not an object or has none (a null member is returned). */
+/* The member, or NULL where obj is NULL or no object, or has none (a null member is returned). */
 const struct sw_json *sw_json_get(const struct sw_json *obj, const char *key);
 /* "config.Env[2]", "." for the root. Names that are not plain words are quoted. */
 void sw_json_path(const struct sw_json *node, struct sw_buf *out);

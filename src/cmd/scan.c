@@ -1,0 +1,346 @@
+#include "scan/scan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "cmd/scan_state.h"
+#include "cmd/table.h"
+#include "cmd/version.h"
+#include "scan/report.h"
+#include "scan/triage.h"
+#include "scan/update.h"
+
+/* Verdicts have exit statuses of their own; errors have the program's. */
+enum { EXIT_FAIL = 10, EXIT_CANNOT_TELL = 11 };
+
+static const struct sw_option options[] = {
+    {"input", 0, "FILE", "scan an archive (docker save, OCI) or an OCI layout directory"},
+    {"rootfs", 0, "DIR", "scan a directory as the root of a file system"},
+    {"binary", 0, "FILE", "scan one program"},
+    {"sbom", 0, "FILE", "compare a CycloneDX or SPDX document (JSON)"},
+    {"severity", 0, "LIST", "list, and fail on, these severities only: CRITICAL,HIGH"},
+    {"ignore-unfixed", 0, NULL, "leave out findings without a fix"},
+    {"policy", 0, "FILE", "the rules of the verdict (YAML)"},
+    {"ignorefile", 0, "FILE", "findings that were accepted (default: .slipwayignore, .trivyignore)"},
+    {"vex", 0, "FILE", "OpenVEX statements", SW_OPT_LIST},
+    {"show-suppressed", 0, NULL, "list what was ignored or cleared, too"},
+    {"severity-order", 0, "LIST", "whose rating decides: own,nvd,ghsa,bitnami ..."},
+    {"exit-code", 0, "N", "exit status where the verdict is fail (default 10; as trivy: 0)"},
+    {"output", 'o', "FILE", "write the report to a file"},
+    {"attest", 0, "FILE", "write the verdict as an in-toto predicate (JSON)"},
+    {"db", 0, "FILE", "use this advisory database"},
+    {"platform", 0, "OS/ARCH", "which image of several"},
+    {"image", 0, "NAME", "which image of an archive"},
+    {"no-cache", 0, NULL, "read every layer again"},
+    {"quiet", 'q', NULL, "no progress"},
+    {"as", 0, "KIND", "what the argument is: image, rootfs, binary or sbom", SW_OPT_HIDDEN, NULL,
+     "image|rootfs|binary|sbom"},
+    {"report-format", 'f', "FORMAT", "the same as --format", SW_OPT_HIDDEN},
+    {"scanners", 0, "LIST", "vuln; others are refused", SW_OPT_HIDDEN},
+    {"security-checks", 0, "LIST", "vuln; others are refused", SW_OPT_HIDDEN},
+    {"vuln-type", 0, "LIST", "both are looked at", SW_OPT_IGNORED},
+    {"pkg-types", 0, "LIST", "both are looked at", SW_OPT_IGNORED},
+    {"skip-db-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
+    {"skip-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
+    {"offline-scan", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
+    {"no-progress", 0, NULL, "see --quiet", SW_OPT_IGNORED},
+    {"timeout", 0, "TIME", "scanning ends by itself", SW_OPT_IGNORED},
+    {NULL},
+};
+
+struct session {
+    struct sw_invocation *inv;
+    const char *root, *dir;
+    bool trivy;
+    int64_t now;
+    struct sw_policy policy;
+    enum sw_report_format format;
+    struct sw_report report;
+    struct sw_scan_db db;
+    struct sw_scan_db_status status;
+    struct sw_inventory inventory;
+    struct sw_matches matches;
+    struct sw_decision decision;
+    struct sw_store *store;
+    const char *const *severity_order;
+};
+
+/* --- options --------------------------------------------------------------------------------- */
+
+static enum sw_code check_scanners(const struct sw_invocation *inv, const char *option,
+                                   struct sw_error *err) {
+    const char *text = sw_opt(inv, option);
+    struct sw_str rest = sw_str(text), word;
+    while (text && sw_str_next(&rest, ',', &word))
+        if (!sw_str_is(word, "vuln"))
+            return sw_fail(err, SW_USAGE, "--%s %.*s: this scanner looks for vulnerabilities only",
+                           option, SW_ARG(word));
+    return SW_OK;
+}
+
+static const char *const *split_list(struct sw_arena *a, const char *text) {
+    struct sw_str rest = sw_str(text), word;
+    size_t n = 2;
+    for (const char *p = text; *p; p++) n += *p == ',';
+    const char **list = sw_arena_array(a, n, sizeof *list);
+    n = 0;
+    while (sw_str_next(&rest, ',', &word)) list[n++] = sw_arena_cstr(a, sw_str_trim(word));
+    return list;
+}
+
+static enum sw_code read_text(struct sw_arena *a, const char *path, struct sw_str *ret,
+                              struct sw_error *err) {
+    SW_BUF struct sw_buf text;
+    sw_buf_init(&text, 0);
+    enum sw_code code = sw_read_file_at(AT_FDCWD, path, 64 << 20, &text, err);
+    if (!code) *ret = sw_arena_str(a, sw_buf_str(&text));
+    return code;
+}
+
+static enum sw_code read_options(struct session *s, struct sw_error *err) {
+    const struct sw_invocation *inv = s->inv;
+    const char *format = sw_opt(inv, "report-format"), *severity = sw_opt(inv, "severity");
+    const char *policy = sw_opt(inv, "policy"), *order = sw_opt(inv, "severity-order");
+    if (!format) format = inv->format ? inv->format : "table";
+    enum sw_code code = check_scanners(inv, "scanners", err);
+    if (!code) code = check_scanners(inv, "security-checks", err);
+    if (!code && !sw_report_format_parse(sw_str(format), &s->format))
+        code = sw_fail(err, SW_USAGE, "--format %s: choose from " SW_REPORT_FORMATS, format);
+    if (code) return code;
+    sw_policy_default(&s->policy);
+    if (policy) {
+        struct sw_str text;
+        code = read_text(inv->arena, policy, &text, err);
+        if (!code) code = sw_policy_parse(inv->arena, text, &s->policy, err);
+        if (code) return sw_context(err, "%s", policy);
+    }
+    for (int i = 0; i < SW_SEVERITY_COUNT; i++) s->report.severities[i] = true;
+    if (severity) {
+        code = sw_policy_severities(sw_str(severity), s->report.severities, err);
+        memcpy(s->policy.severities, s->report.severities, sizeof s->policy.severities);
+    } else if (s->trivy) {
+        memcpy(s->policy.severities, s->report.severities, sizeof s->policy.severities);
+    }
+    if (sw_opt_flag(inv, "ignore-unfixed")) s->report.fixed_only = s->policy.fixed_only = true;
+    if (order) s->severity_order = split_list(inv->arena, order);
+    s->report.suppressed = sw_opt_flag(inv, "show-suppressed");
+    return code;
+}
+
+/* --- the target ------------------------------------------------------------------------------ */
+
+static enum sw_code choose_target(struct session *s, struct sw_scan_options *o,
+                                  struct sw_error *err) {
+    static const struct {
+        const char *name;
+        enum sw_scan_target_kind kind;
+    } kinds[] = {{"image", SW_SCAN_IMAGE},
+                 {"rootfs", SW_SCAN_ROOTFS},
+                 {"binary", SW_SCAN_PROGRAM},
+                 {"sbom", SW_SCAN_SBOM_FILE},
+                 {"input", SW_SCAN_ARCHIVE}};
+    const struct sw_invocation *inv = s->inv;
+    const char *as = sw_opt(inv, "as");
+    int given = 0;
+    o->kind = SW_SCAN_IMAGE;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *value = i == 0 ? NULL : sw_opt(inv, kinds[i].name);
+        if (value) {
+            o->kind = kinds[i].kind;
+            o->target = value;
+            given++;
+        } else if (as && !strcmp(as, kinds[i].name)) {
+            o->kind = kinds[i].kind;
+        }
+    }
+    if (inv->n_args) {
+        o->target = inv->args[0];
+        given++;
+    }
+    if (given != 1)
+        return sw_fail(err, SW_USAGE, "name one thing to scan: IMAGE, --input FILE, --rootfs DIR, "
+                                      "--binary FILE or --sbom FILE");
+    o->name = sw_opt(inv, "image");
+    o->platform = sw_opt(inv, "platform");
+    return SW_OK;
+}
+
+static enum sw_code read_target(struct session *s, struct sw_error *err) {
+    struct sw_scan_options o = {0};
+    enum sw_code code = choose_target(s, &o, err);
+    if (code) return code;
+    if (o.kind == SW_SCAN_IMAGE) {
+        struct sw_store_options store = {.root = s->root};
+        code = sw_store_open(&store, &s->store, err);
+        if (code) return code;
+        o.store = s->store;
+    }
+    o.cache_dir = sw_opt_flag(s->inv, "no-cache")
+                      ? NULL
+                      : sw_arena_printf(s->inv->arena, "%s/layers", s->dir).ptr;
+    o.temp_dir = sw_scan_temp_dir();
+    o.pool = sw_pool_new(0, 0);
+    enum sw_progress_mode mode =
+        sw_opt_flag(s->inv, "quiet") || s->trivy || !isatty(STDERR_FILENO) ? SW_PROGRESS_QUIET
+                                                                           : SW_PROGRESS_AUTO;
+    o.progress = sw_progress_new(mode, STDERR_FILENO, s->inv->color_err);
+    code = sw_scan_inventory(s->inv->arena, &o, &s->inventory, NULL, err);
+    sw_progress_free(o.progress);
+    sw_pool_free(o.pool);
+    if (code == SW_NOT_FOUND && o.kind == SW_SCAN_IMAGE)
+        sw_advise(err, "; `slipway pull` fetches an image, --input scans an archive");
+    return code;
+}
+
+/* --- triage ---------------------------------------------------------------------------------- */
+
+static enum sw_code apply_ignore_file(struct session *s, struct sw_error *err) {
+    static const char *const usual[] = {".slipwayignore", ".trivyignore"};
+    const char *path = sw_opt(s->inv, "ignorefile");
+    struct sw_str text;
+    struct sw_strs notes = {0};
+    for (int i = 0; i < 2 && !path; i++)
+        if (access(usual[i], F_OK) == 0) path = usual[i];
+    if (!path) return SW_OK;
+    enum sw_code code = read_text(s->inv->arena, path, &text, err);
+    if (!code)
+        code = sw_triage_ignore(s->inv->arena, text, &s->matches, s->now, &notes, err);
+    for (size_t i = 0; i < notes.len && !code; i++)
+        fprintf(stderr, "slipway: %s: %.*s\n", path, SW_ARG(notes.ptr[i]));
+    return code ? sw_context(err, "%s", path) : SW_OK;
+}
+
+static enum sw_code apply_vex(struct session *s, struct sw_error *err) {
+    size_t n;
+    const char *const *files = sw_opt_list(s->inv, "vex", &n);
+    for (size_t i = 0; i < n; i++) {
+        struct sw_str text;
+        enum sw_code code = read_text(s->inv->arena, files[i], &text, err);
+        if (!code)
+            code = sw_triage_vex(s->inv->arena, text, s->inventory.target, &s->matches, err);
+        if (code) return sw_context(err, "%s", files[i]);
+    }
+    return SW_OK;
+}
+
+/* --- output ---------------------------------------------------------------------------------- */
+
+static enum sw_code write_out(struct session *s, const char *path, const struct sw_buf *text,
+                              struct sw_error *err) {
+    enum sw_code code = sw_buf_check(text, "the report", err);
+    if (code) return code;
+    if (!path) {
+        fwrite(text->ptr, 1, text->len, stdout);
+        return SW_OK;
+    }
+    (void)s;
+    SW_FD int fd = -1;
+    code = sw_open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0644, &fd, err);
+    return code ? code : sw_write_full(fd, text->ptr, text->len, err);
+}
+
+static enum sw_code print_report(struct session *s, struct sw_error *err) {
+    const char *output = sw_opt(s->inv, "output"), *attest = sw_opt(s->inv, "attest");
+    struct winsize size = {0};
+    struct sw_report *r = &s->report;
+    bool terminal = !output && isatty(STDOUT_FILENO);
+    if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) r->width = size.ws_col;
+    r->inventory = &s->inventory;
+    r->matches = &s->matches;
+    r->decision = &s->decision;
+    r->policy = &s->policy;
+    r->data_time = s->status.oldest_fetch;
+    r->now = s->now;
+    r->program_version = sw_version_text();
+    r->color = !output && s->inv->color;
+    SW_BUF struct sw_buf out;
+    sw_buf_init(&out, 0);
+    sw_report_write(s->format, r, s->inv->arena, &out);
+    enum sw_code code = write_out(s, output, &out, err);
+    if (!code && attest) {
+        sw_buf_reset(&out);
+        sw_report_predicate(r, &out);
+        code = write_out(s, attest, &out, err);
+    }
+    /* A machine's report says it inside; a person who reads something else hears it as well. */
+    if (!code && (s->format != SW_REPORT_TABLE || output) &&
+        s->decision.verdict != SW_VERDICT_PASS)
+        for (size_t i = 0; i < s->decision.reasons.len; i++)
+            fprintf(stderr, "slipway: %s: %.*s\n", sw_verdict_name(s->decision.verdict),
+                    SW_ARG(s->decision.reasons.ptr[i]));
+    return code;
+}
+
+static enum sw_code choose_exit(struct session *s, struct sw_error *err) {
+    uint64_t on_fail = s->trivy ? 0 : EXIT_FAIL;
+    bool asked = sw_opt(s->inv, "exit-code") != NULL;
+    enum sw_code code = sw_opt_u64(s->inv, "exit-code", &on_fail, err);
+    if (!code && on_fail > 255) code = sw_fail(err, SW_USAGE, "--exit-code: 0 to 255");
+    if (code) return code;
+    /* As trivy, nobody is stopped who did not ask for it; who asks must not take a scan that saw
+     * too little for a clean one. */
+    if (s->decision.verdict == SW_VERDICT_FAIL) s->inv->exit_status = (int)on_fail;
+    else if (s->decision.verdict == SW_VERDICT_CANNOT_TELL && (!s->trivy || (asked && on_fail)))
+        s->inv->exit_status = EXIT_CANNOT_TELL;
+    return SW_OK;
+}
+
+static enum sw_code scan(struct session *s, struct sw_error *err) {
+    const char *file = sw_opt(s->inv, "db");
+    enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
+    if (!code) code = read_options(s, err);
+    if (!code)
+        code = file ? sw_scan_db_open_file(file, &s->db, err) : sw_scan_db_open(s->dir, &s->db, err);
+    if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
+    if (!code) code = read_target(s, err);
+    if (code) return code;
+    struct sw_match_options match = {.now = s->now, .severity_order = s->severity_order};
+    code = sw_match(s->inv->arena, &s->db.advdb, &s->inventory, &match, &s->matches, err);
+    if (!code) code = apply_ignore_file(s, err);
+    if (!code) code = apply_vex(s, err);
+    if (code) return code;
+    sw_policy_decide(s->inv->arena, &s->policy, &s->inventory, &s->matches,
+                     s->status.oldest_fetch, s->now, &s->decision);
+    code = print_report(s, err);
+    return code ? code : choose_exit(s, err);
+}
+
+static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
+    struct session s = {.inv = inv, .now = sw_now_unix_s()};
+    s.trivy = !strcmp(inv->program, "trivy");
+    inv->arena->cap = (size_t)4 << 30; /* inventories of large images live in it */
+    enum sw_code code = scan(&s, err);
+    sw_scan_db_close(&s.db);
+    sw_store_free(s.store);
+    return code;
+}
+
+const struct sw_command sw_cmd_scan = {
+    .name = "scan",
+    .args = "IMAGE|--input ARCHIVE|--rootfs DIR|--binary FILE|--sbom FILE",
+    .summary = "Find known vulnerabilities in an image, and decide",
+    .description =
+        "Reads the package databases of Debian, Alpine and Red Hat's kin and the Go programs of "
+        "an image from its layers, compares them with the advisory database (slipway db update) "
+        "and says what is wrong, what fixes it, in which layer it came, and for Go programs "
+        "whether the vulnerable code is linked at all.\n\n"
+        "The verdict is pass (exit status 0), fail (10) or cannot tell (11): a file that could not "
+        "be read, stale data, a distribution past its end and findings that nobody rated are not "
+        "taken for clean. Without --policy, HIGH, CRITICAL and known-exploited findings fail. "
+        "Formats: " SW_REPORT_FORMATS ".\n\n"
+        "Called through a link named trivy, it takes that program's words and, like it, stops "
+        "nobody without --exit-code.",
+    .examples = "slipway scan myapp:1.4\n"
+                "slipway scan --severity HIGH,CRITICAL --ignore-unfixed --input app.tar\n"
+                "slipway scan --format sarif -o report.sarif myapp:1.4\n"
+                "slipway scan --binary ./server",
+    .options = options,
+    .max_args = 1,
+    .run = run,
+};

@@ -1,0 +1,48 @@
+/* Reports: what was found, for people and for machines.
+ *
+ * Floor 5. Pure: the same findings give the same bytes. Times and names come in as parameters.
+ */
+#ifndef SW_SCAN_REPORT_H
+#define SW_SCAN_REPORT_H
+
+#include "scan/policy.h"
+
+enum sw_report_format {
+    SW_REPORT_TABLE,
+    SW_REPORT_JSON,      /* docs/format/scan-report.md */
+    SW_REPORT_SARIF,     /* 2.1.0 */
+    SW_REPORT_CYCLONEDX, /* 1.5, with vulnerabilities */
+    SW_REPORT_SPDX,      /* 2.3 */
+    SW_REPORT_JUNIT,
+    SW_REPORT_GITLAB, /* container scanning report 15 */
+    SW_REPORT_HTML,
+    SW_REPORT_OPENVEX, /* 0.2.0 */
+};
+/* "table", "json" ... false on other words. */
+bool sw_report_format_parse(struct sw_str word, enum sw_report_format *ret);
+/* "table|json|..." for options. */
+#define SW_REPORT_FORMATS "table|json|sarif|cyclonedx|spdx|junit|gitlab|html|openvex"
+
+struct sw_report {
+    const struct sw_inventory *inventory;
+    const struct sw_matches *matches;
+    const struct sw_decision *decision;
+    const struct sw_policy *policy;
+    bool severities[SW_SEVERITY_COUNT]; /* which findings are listed */
+    bool fixed_only;                    /* only those with a fix */
+    bool suppressed;                    /* those that were ignored or cleared, too */
+    int64_t data_time, now;             /* seconds */
+    const char *program_version;
+    bool color;
+    unsigned width; /* columns of the terminal; 0: no limit */
+};
+
+/* Whether a finding is listed. */
+bool sw_report_shows(const struct sw_report *r, const struct sw_finding *f);
+void sw_report_write(enum sw_report_format format, const struct sw_report *r, struct sw_arena *a,
+                     struct sw_buf *out);
+/* The predicate of an in-toto attestation about the verdict (type below): JSON. */
+#define SW_SCAN_PREDICATE_TYPE "https://slipway.dev/attestation/scan/v1"
+void sw_report_predicate(const struct sw_report *r, struct sw_buf *out);
+
+#endif

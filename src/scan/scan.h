@@ -1,0 +1,55 @@
+/* Scanning: from what a user names to an inventory.
+ *
+ * Floor 5. Thread-safe. Layers are read in parallel, in one pass each, and their inventories are
+ * kept under their diff IDs, so that a second image on the same base costs only its own layers.
+ */
+#ifndef SW_SCAN_SCAN_H
+#define SW_SCAN_SCAN_H
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "oci/descriptor.h"
+#include "scan/inventory.h"
+#include "store/store.h"
+
+enum sw_scan_target_kind {
+    SW_SCAN_IMAGE,     /* in the local store, by name, digest or id */
+    SW_SCAN_ARCHIVE,   /* a file (docker or OCI archive, compressed or not) or an OCI layout */
+    SW_SCAN_ROOTFS,    /* a directory */
+    SW_SCAN_PROGRAM,   /* one file */
+    SW_SCAN_SBOM_FILE, /* CycloneDX or SPDX JSON */
+};
+
+struct sw_scan_options {
+    enum sw_scan_target_kind kind;
+    const char *target;
+    const char *name;             /* of the image within an archive; NULL: the only one */
+    const char *platform;         /* "linux/arm64"; NULL: this host's */
+    struct sw_store *store;       /* of SW_SCAN_IMAGE; NULL otherwise */
+    const char *cache_dir;        /* of layers' inventories; NULL: none are kept */
+    const char *temp_dir;         /* where large files are spooled */
+    struct sw_pool *pool;         /* NULL: one layer after the other */
+    struct sw_progress *progress; /* may be NULL */
+};
+
+struct sw_scan_stats {
+    size_t layers, cached; /* layers in all; those whose inventory was known */
+    uint64_t bytes;        /* of archives that were read, uncompressed */
+};
+
+/* The inventory is in the arena. Whatever cannot be read whole is an error or an artifact with a
+ * problem, never less than there is. stats may be NULL. */
+SW_NODISCARD enum sw_code sw_scan_inventory(struct sw_arena *a,
+                                            const struct sw_scan_options *options,
+                                            struct sw_inventory *ret, struct sw_scan_stats *stats,
+                                            struct sw_error *err);
+/* The inventory of an image of the store by its manifest, from kept layers alone: SW_NOT_FOUND
+ * where one of them is not known. For questions that must not read layers. */
+SW_NODISCARD enum sw_code sw_scan_known(struct sw_arena *a, struct sw_store *store,
+                                        const char *cache_dir, const struct sw_descriptor *image,
+                                        struct sw_inventory *ret, struct sw_error *err);
+/* Packages of a CycloneDX or SPDX document (JSON) as one artifact. */
+SW_NODISCARD enum sw_code sw_scan_sbom(struct sw_arena *a, struct sw_str text, struct sw_str path,
+                                       struct sw_inventory *ret, struct sw_error *err);
+
+#endif
