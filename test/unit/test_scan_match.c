@@ -460,10 +460,12 @@ static void packages_belong_to_the_layer_that_brought_them(void **state) {
         x = {.kind = SW_SCAN_DPKG, .path = SW_STR("s"), .packages = lower, .n_packages = 2},
         y = {.kind = SW_SCAN_DPKG, .path = SW_STR("s"), .packages = upper, .n_packages = 3};
     uint64_t path = hash_of("s");
-    struct sw_scan_layer layers[] = {
-        {.artifacts = &x, .n_artifacts = 1},
-        {0},
-        {.artifacts = &y, .n_artifacts = 1, .files = &path, .n_files = 1}};
+    struct sw_scan_layer layers[3];
+    memset(layers, 0, sizeof layers);
+    layers[0].artifacts = &x;
+    layers[2].artifacts = &y;
+    layers[0].n_artifacts = layers[2].n_artifacts = layers[2].n_files = 1;
+    layers[2].files = &path;
     struct sw_inventory inventory = {0};
     sw_inventory_merge(&a, layers, 3, &inventory);
     assert_int_equal(inventory.n_artifacts, 1);
