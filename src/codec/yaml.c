@@ -215,6 +215,8 @@ enum sw_code sw_yaml_parse(struct sw_arena *a, struct sw_str text,
     enum sw_code code = text.len ? collect(&r, text, err) : SW_OK;
     size_t at = 0;
     if (!code && r.raws.len) code = build(&r, &at, root, err);
+    /* "---" alone is an empty file, too. */
+    if (!code && sw_yaml_is_null(root)) root->type = SW_YAML_MAP;
     if (!code) code = sw_arena_check(a, "the YAML document", err);
     if (!code) *ret_root = root;
     return code;
