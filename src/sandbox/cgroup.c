@@ -17,6 +17,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "sandbox/guard_internal.h"
 
 #define TABLE_MAX ((size_t)1 << 20) /* /proc/self/mountinfo */
 #define PREFIX "slipway-"
@@ -189,23 +190,6 @@ const char *sw_cgroup_survey(bool *ret_memory, bool *ret_cpu, bool *ret_pids) {
 
 /* ---- leaves ---- */
 
-static unsigned long long start_time(pid_t pid) {
-    SW_BUF struct sw_buf text;
-    struct sw_error ignored;
-    char path[64];
-    sw_buf_init(&text, 4096);
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (sw_read_file_at(AT_FDCWD, path, 4096, &text, &ignored)) return 0;
-    /* Field 22; the name in field 2 may hold anything, so count from its last parenthesis. */
-    size_t at = sw_str_rfind_char(sw_buf_str(&text), ')');
-    struct sw_str rest = at == SIZE_MAX ? SW_STR("") : sw_str_from(sw_buf_str(&text), at + 2),
-                  field;
-    uint64_t value = 0;
-    for (int i = 3; i <= 22; i++)
-        if (!sw_str_next(&rest, ' ', &field)) return 0;
-    return sw_str_u64(field, &value) ? value : 0;
-}
-
 static void remove_stale(const char *dir) {
     DIR *d = opendir(dir);
     if (!d) return;
@@ -215,7 +199,7 @@ static void remove_stale(const char *dir) {
         if (strncmp(e->d_name, PREFIX, sizeof PREFIX - 1) != 0 ||
             sscanf(e->d_name + sizeof PREFIX - 1, "%d-%llu-", &pid, &start) != 2)
             continue;
-        if (start_time(pid) != start) (void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+        if (sw_process_start_time(pid) != start) (void)unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
     }
     closedir(d);
 }
@@ -289,7 +273,7 @@ enum sw_code sw_cgroup_new(const struct sw_limits *l, struct sw_cgroup **ret,
     bool all_v2 = true;
     g->v2_fd = -1;
     find_hierarchies(h);
-    snprintf(name, sizeof name, PREFIX "%d-%llu-%u", (int)getpid(), start_time(getpid()),
+    snprintf(name, sizeof name, PREFIX "%d-%llu-%u", (int)getpid(), sw_process_start_time(getpid()),
              atomic_fetch_add(&counter, 1));
     const char *only = NULL;
     for (int i = 0; !code && i < N_CONTROLLERS; i++) {

@@ -21,6 +21,7 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "sandbox/cgroup_internal.h"
+#include "sandbox/guard_internal.h"
 #include "sandbox/helper_internal.h"
 #include "sandbox/kernel_internal.h"
 #include "sandbox/plan_internal.h"
@@ -227,8 +228,9 @@ static pid_t clone_child(struct plan *p, const struct sw_cgroup *cgroup, int par
 
 /* What the parent has to do while the child mounts. */
 static enum sw_code serve_child(struct sw_sandbox *s, struct plan *p, struct sw_error *err) {
-    enum sw_code code = SW_OK;
-    if (p->wait_for_cgroup) {
+    enum sw_code code = open_exit_fd(s, err);
+    if (!code) code = sw_guard_add(s->pid, s->has_waiter ? -1 : s->exit_fd, err);
+    if (!code && p->wait_for_cgroup) {
         code = sw_cgroup_attach(s->cgroup, s->pid, err);
         if (!code) go(s);
     }
@@ -238,7 +240,6 @@ static enum sw_code serve_child(struct sw_sandbox *s, struct plan *p, struct sw_
         if (!code) go(s);
     }
     if (!code) code = listen_to_child(s, err);
-    if (!code) code = open_exit_fd(s, err);
     return code;
 }
 
@@ -368,6 +369,7 @@ enum sw_code sw_sandbox_wait(struct sw_sandbox *s, int *ret_status, bool *ret_oo
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return sw_fail_sys(err, errno, "wait for the sandbox");
     s->pid = -1;
+    sw_guard_remove(pid);
     if (ret_oom) *ret_oom = s->cgroup && sw_cgroup_had_oom(s->cgroup);
     clean_up(s);
     *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
