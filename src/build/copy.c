@@ -21,7 +21,10 @@ void sw_copy_init(struct sw_copy *copy) {
     sw_arena_init(&copy->arena, SW_COPY_ENTRIES_MAX * 600);
 }
 
-void sw_copy_done(struct sw_copy *copy) { sw_arena_done(&copy->arena); }
+void sw_copy_done(struct sw_copy *copy) {
+    free(copy->items);
+    sw_arena_done(&copy->arena);
+}
 
 /* ---- items ---- */
 
@@ -357,9 +360,9 @@ static enum sw_code finish(struct planner *p, struct sw_error *err) {
             items[kept++] = items[i];
         }
     }
-    p->copy->items = sw_arena_array(&p->copy->arena, kept + 1, sizeof *items);
-    if (kept) memcpy(p->copy->items, items, kept * sizeof *items);
+    p->copy->items = items;
     p->copy->n = kept;
+    p->items.ptr = NULL;
     return SW_OK;
 }
 

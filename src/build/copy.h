@@ -53,7 +53,7 @@ struct sw_item {
 
 struct sw_copy {
     struct sw_arena arena;
-    struct sw_item *items; /* sorted by path, unique */
+    struct sw_item *items; /* owned; sorted by path, unique */
     size_t n;
     uint64_t bytes;   /* of all files */
     unsigned skipped; /* sockets, which no archive can hold */

@@ -34,6 +34,8 @@ struct sw_str sw_path_join(struct sw_arena *arena, struct sw_str dir, struct sw_
 
 /* ---- nodes ---- */
 
+static int64_t ns_of(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
+
 void sw_node_from_stat(struct sw_node *node, const struct stat *st) {
     *node = (struct sw_node){
         .mode = st->st_mode & 07777,
@@ -41,7 +43,10 @@ void sw_node_from_stat(struct sw_node *node, const struct stat *st) {
         .gid = st->st_gid,
         .mtime_sec = st->st_mtim.tv_sec,
         .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec,
-        .st = *st,
+        .dev = st->st_dev,
+        .ino = st->st_ino,
+        .changed_ns = ns_of(st->st_ctim),
+        .modified_ns = ns_of(st->st_mtim),
     };
     switch (st->st_mode & S_IFMT) {
     case S_IFDIR:
@@ -194,24 +199,37 @@ static enum sw_code hash_fd(int fd, struct sw_digest *ret, struct sw_error *err)
     return SW_OK;
 }
 
-static bool same_state(const struct stat *a, const struct stat *b) {
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+/* The file as it was when the node was made. */
+static bool same_state(const struct stat *st, const struct sw_node *node) {
+    return (uint64_t)st->st_size == node->size && st->st_dev == node->dev &&
+           st->st_ino == node->ino && ns_of(st->st_mtim) == node->modified_ns &&
+           ns_of(st->st_ctim) == node->changed_ns;
+}
+
+/* What a memory of hashes wants to know of a file. */
+static struct stat stat_of(const struct sw_node *node) {
+    return (struct stat){
+        .st_dev = node->dev,
+        .st_ino = node->ino,
+        .st_mode = S_IFREG,
+        .st_size = (off_t)node->size,
+        .st_mtim = {node->modified_ns / 1000000000, node->modified_ns % 1000000000},
+        .st_ctim = {node->changed_ns / 1000000000, node->changed_ns % 1000000000},
+    };
 }
 
 enum sw_code sw_source_hash(struct sw_source *s, struct sw_str path, const struct sw_node *node,
                             struct sw_digest *ret, struct sw_error *err) {
-    if (s->ops->recall && s->ops->recall(s, &node->st, ret)) return SW_OK;
+    struct stat st = stat_of(node);
+    if (s->ops->recall && s->ops->recall(s, &st, ret)) return SW_OK;
     SW_FD int fd = -1;
-    struct stat st;
     int64_t started = sw_now_unix_ns();
     enum sw_code code = sw_source_open_same(s, path, node, &fd, err);
     if (code) return code;
     code = hash_fd(fd, ret, err);
     if (code) return sw_context(err, "%.*s", SW_ARG(path));
     if (fstat(fd, &st) < 0) return sw_fail_sys(err, errno, "%.*s", SW_ARG(path));
-    if (!same_state(&st, &node->st))
+    if (!same_state(&st, node))
         return sw_fail(err, SW_BUSY, "%.*s changed while it was read; build again", SW_ARG(path));
     if (s->ops->remember) s->ops->remember(s, &st, started, ret);
     return SW_OK;
@@ -223,7 +241,7 @@ enum sw_code sw_source_open_same(struct sw_source *s, struct sw_str path,
     struct stat st;
     enum sw_code code = s->ops->open(s, path, &fd, &st, err);
     if (code) return code;
-    if (!same_state(&st, &node->st))
+    if (!same_state(&st, node))
         return sw_fail(err, SW_BUSY, "%.*s changed while the build looked at it; build again",
                        SW_ARG(path));
     *ret_fd = sw_take_fd(&fd);

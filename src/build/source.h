@@ -24,7 +24,10 @@ struct sw_node {
     int64_t mtime_sec;
     uint32_t mtime_nsec;
     uint64_t size;
-    struct stat st; /* of the file itself, where there is one: the key of remembered hashes */
+    /* Of the file itself, where there is one: with the size, the key of remembered hashes. (The
+     * times above are the archive's and may be cut to the epoch.) */
+    uint64_t dev, ino;
+    int64_t changed_ns, modified_ns;
     uint32_t devmajor, devminor;
     struct sw_str link;                /* symbolic link's target; in the caller's arena */
     const struct sw_tar_xattr *xattrs; /* in the caller's arena */
