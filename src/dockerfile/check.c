@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "dockerfile/limits.h"
 #include "dockerfile/line_internal.h"
 #include "dockerfile/reference_internal.h"
 
@@ -46,6 +47,14 @@ void sw_df_warn(struct sw_df_checker *c, enum sw_df_check check,
     if (above && skipped_above(c, above, check, &enabled)) return;
     if (!enabled && !wanted(&c->options, check)) return;
     add(c, check, at->span.line, at->span.end_line, message);
+}
+
+struct sw_str sw_df_did_you_mean(struct sw_df_checker *c, struct sw_str word, const char *prefix,
+                                 const struct sw_df_words *known) {
+    if (c->suggestions++ >= SW_DF_SUGGESTIONS_MAX) return SW_STR("");
+    struct sw_str near = sw_df_suggest(word, known->items, known->n);
+    if (!near.ptr) return SW_STR("");
+    return sw_arena_printf(c->arena, " (did you mean %s%.*s?)", prefix, SW_ARG(near));
 }
 
 /* ---- checks of the file as it is written ---- */
@@ -174,16 +183,16 @@ static void default_args(struct sw_df_checker *c, const struct sw_df_vars *autom
 static void undefined_args(struct sw_df_checker *c, const struct sw_df_instruction *in,
                            const struct sw_df_words *unset) {
     struct sw_df_list known = {0};
+    if (unset->n == 0) return;
     for (size_t i = 0; i < c->plan.n_args; i++)
         sw_df_list_add(c->arena, &known, c->plan.args[i].name);
     for (size_t i = 0; i < c->plan.globals.n; i++)
         sw_df_list_add(c->arena, &known, c->plan.globals.items[i].name);
     for (size_t i = 0; i < unset->n; i++) {
         if (sw_df_words_have(&known.words, unset->items[i])) continue;
-        struct sw_str near = sw_df_suggest(unset->items[i], known.words.items, known.words.n);
-        SW_DF_WARN(c, SW_DF_UNDEFINED_ARG_IN_FROM, in,
-                   "FROM argument '%.*s' is not declared%s%.*s%s", SW_ARG(unset->items[i]),
-                   near.ptr ? " (did you mean " : "", SW_ARG(near), near.ptr ? "?)" : "");
+        struct sw_str near = sw_df_did_you_mean(c, unset->items[i], "", &known.words);
+        SW_DF_WARN(c, SW_DF_UNDEFINED_ARG_IN_FROM, in, "FROM argument '%.*s' is not declared%.*s",
+                   SW_ARG(unset->items[i]), SW_ARG(near));
     }
 }
 

@@ -29,6 +29,7 @@ struct sw_df_checker {
     struct sw_df_check_stage *stages;
     struct sw_df_warning *warnings;
     size_t n, cap;
+    size_t suggestions; /* made so far */
     struct sw_error *err;
 };
 
@@ -42,6 +43,10 @@ void sw_df_warn(struct sw_df_checker *c, enum sw_df_check check,
 /* For the checks that look at the file as a whole. */
 #define SW_DF_WARN_FILE(c, check, at, ...)                                                         \
     sw_df_warn(c, check, NULL, at, sw_arena_printf((c)->arena, __VA_ARGS__))
+
+/* " (did you mean WHAT?)", or "". */
+struct sw_str sw_df_did_you_mean(struct sw_df_checker *c, struct sw_str word, const char *prefix,
+                                 const struct sw_df_words *known);
 
 /* Walks through one stage, whose parent was walked through already. */
 SW_NODISCARD enum sw_code sw_df_check_stage(struct sw_df_checker *c, size_t index);

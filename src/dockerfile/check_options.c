@@ -1,4 +1,5 @@
 #include "dockerfile/check.h"
+#include "dockerfile/limits.h"
 #include "dockerfile/list_internal.h"
 #include "dockerfile/rune_internal.h"
 #include "dockerfile/values.h"
@@ -46,7 +47,10 @@ enum sw_code sw_df_check_options_parse(struct sw_arena *arena, struct sw_str tex
 struct sw_str sw_df_suggest(struct sw_str word, const struct sw_str *candidates, size_t n) {
     struct sw_str best = {0};
     size_t limit = 3; /* two edits at most, as BuildKit suggests */
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && i < SW_DF_CANDIDATES_MAX; i++) {
+        size_t longer = word.len > candidates[i].len ? word.len - candidates[i].len
+                                                     : candidates[i].len - word.len;
+        if (longer >= limit) continue;
         size_t distance = sw_str_distance(word, candidates[i]);
         if (distance == 0) return (struct sw_str){0};
         if (distance >= limit) continue;

@@ -1,5 +1,6 @@
 #include "dockerfile/check_internal.h"
 
+#include "dockerfile/limits.h"
 #include "dockerfile/line_internal.h"
 #include "dockerfile/reference_internal.h"
 #include "dockerfile/values.h"
@@ -12,25 +13,25 @@ struct context {
 };
 
 /* An expansion that fails is the build's to report, unless the environment is known, when it is
- * certain that the build will. */
+ * certain that the build will. Limits always count. */
 static enum sw_code failed(const struct context *x, enum sw_code code) {
-    if (!code || !x->stage->env_known) return SW_OK;
+    if (!code || (code == SW_SYNTAX && !x->stage->env_known)) return SW_OK;
     return sw_df_at_line(x->c->err, x->c->file->name, x->in->span.line);
 }
 
 static void undefined(const struct context *x, const struct sw_df_words *unset) {
     const struct sw_df_scope *scope = &x->stage->scope;
     struct sw_df_list known = {0};
-    if (!x->stage->env_known) return;
-    for (size_t i = 0; unset->n > 0 && i < scope->vars.n; i++)
+    if (!x->stage->env_known || unset->n == 0) return;
+    bool suggest = x->c->suggestions < SW_DF_SUGGESTIONS_MAX;
+    for (size_t i = 0; suggest && i < scope->vars.n && i < SW_DF_CANDIDATES_MAX; i++)
         sw_df_list_add(x->c->arena, &known, scope->vars.items[i].name);
     for (size_t i = 0; i < unset->n; i++) {
         struct sw_str name = unset->items[i];
         if (sw_df_words_have(&scope->declared.words, name) || sw_df_arg_is_hidden(name)) continue;
-        struct sw_str near = sw_df_suggest(name, known.words.items, known.words.n);
-        SW_DF_WARN(x->c, SW_DF_UNDEFINED_VAR, x->in, "Usage of undefined variable '$%.*s'%s%.*s%s",
-                   SW_ARG(name), near.ptr ? " (did you mean $" : "", SW_ARG(near),
-                   near.ptr ? "?)" : "");
+        struct sw_str near = sw_df_did_you_mean(x->c, name, "$", &known.words);
+        SW_DF_WARN(x->c, SW_DF_UNDEFINED_VAR, x->in, "Usage of undefined variable '$%.*s'%.*s",
+                   SW_ARG(name), SW_ARG(near));
     }
 }
 
@@ -141,8 +142,9 @@ static void ignored(const struct context *x, struct sw_str source) {
 }
 
 static enum sw_code heredocs(const struct context *x) {
-    struct sw_df_lex lex = {
-        .env = sw_df_vars_env(&x->stage->scope.vars), .escape = '\\', .flags = SW_DF_IGNORE_QUOTES};
+    struct sw_df_lex lex = {.env = sw_df_vars_env(&x->stage->scope.vars),
+                            .escape = '\\',
+                            .flags = SW_DF_IGNORE_QUOTES | SW_DF_NO_WORDS};
     for (size_t i = 0; i < x->in->copy.n_files; i++) {
         const struct sw_df_heredoc *file = &x->in->copy.files[i];
         struct sw_df_expansion e = {0};
@@ -172,6 +174,7 @@ static enum sw_code copy(const struct context *x) {
 
 static enum sw_code expose(const struct context *x) {
     struct sw_df_lex lex = sw_df_scope_lex(&x->stage->scope);
+    lex.flags = 0;
     for (size_t i = 0; i < x->in->words.n; i++) {
         struct sw_df_words ports = {0};
         enum sw_code code = failed(
@@ -394,7 +397,8 @@ enum sw_code sw_df_check_stage(struct sw_df_checker *c, size_t index) {
         stage->cmd = stage->entrypoint = stage->health = NULL;
         sw_df_scope_init(&stage->scope, &c->plan, &c->stages[plan->parent].scope);
     }
-    enum sw_code code = plan->reachable ? triggers(c, stage, plan) : SW_OK;
+    enum sw_code code = sw_arena_check(c->arena, "the checks", c->err);
+    if (!code && plan->reachable) code = triggers(c, stage, plan);
     for (size_t i = 0; !code && i < plan->stage->n_body; i++)
         code = instruction(c, stage, &plan->stage->body[i]);
     if (!code && index == c->plan.target && stage->base.go_version.len > 0)

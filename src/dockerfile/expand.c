@@ -43,6 +43,7 @@ static void sink_init(struct sink *s, struct sw_arena *arena, bool split) {
 }
 
 static void list_add_once(struct sw_arena *arena, struct sw_df_list *list, struct sw_str s) {
+    if (list->words.n == SW_DF_REPORTED_NAMES_MAX) return;
     for (size_t i = 0; i < list->words.n; i++)
         if (sw_str_eq(list->words.items[i], s)) return;
     sw_df_list_add(arena, list, s);
@@ -434,7 +435,7 @@ enum sw_code sw_df_expand(struct sw_arena *arena, const struct sw_df_lex *lex, s
                           struct sw_df_expansion *ret, struct sw_error *err) {
     struct lexer x = lexer(arena, lex, err);
     struct sw_df_expansion result = {0};
-    enum sw_code code = expand(&x, word, true, &result);
+    enum sw_code code = expand(&x, word, !(lex->flags & SW_DF_NO_WORDS), &result);
     if (code) return code;
     result.used = x.used.words;
     result.unset = x.unset.words;

@@ -25,6 +25,7 @@ enum sw_df_lex_flags {
     SW_DF_KEEP_ESCAPES = 1 << 1,  /* the escape character stays in front of what it escapes */
     SW_DF_IGNORE_QUOTES = 1 << 2, /* quotes are ordinary characters (heredoc bodies) */
     SW_DF_KEEP_UNSET = 1 << 3,    /* an unset variable stays as it was written */
+    SW_DF_NO_WORDS = 1 << 4,      /* sw_df_expand need not split */
 };
 
 struct sw_df_lex {
@@ -36,8 +37,8 @@ struct sw_df_lex {
 struct sw_df_expansion {
     struct sw_str text;       /* the word, expanded and unquoted */
     struct sw_df_words words; /* the same, split at unquoted blanks after substitution */
-    struct sw_df_words used;  /* variables that were set, each once, in order of use */
-    struct sw_df_words unset; /* variables that were not, for the check UndefinedVar */
+    struct sw_df_words used;  /* variables that were set, each once, in order of use ... */
+    struct sw_df_words unset; /* ... and those that were not (UndefinedVar); the first 1,024 */
 };
 
 /* Expands one raw word or line. Results are in the arena. SW_SYNTAX `cannot expand "...": ...` for

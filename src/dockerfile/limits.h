@@ -14,6 +14,14 @@
 #define SW_DF_STAGES_MAX 4096u
 /* Words, flags or pairs of one instruction: COPY of generated lists. */
 #define SW_DF_WORDS_MAX 65536u
+/* Names that all ENV, LABEL and ARG of a file define. Looking them up is linear; execve takes some
+ * 2 MiB of environment, which is 16,384 variables of 128 bytes. */
+#define SW_DF_NAMES_MAX 16384u
+/* Names that one expansion reports as used or unset; nobody reads a longer list. */
+#define SW_DF_REPORTED_NAMES_MAX 1024u
+/* Suggestions of one run of the checks, and candidates for each: editing distances are not free. */
+#define SW_DF_SUGGESTIONS_MAX 256u
+#define SW_DF_CANDIDATES_MAX 512u
 /* Heredocs of one instruction: each costs a file in the build. */
 #define SW_DF_HEREDOCS_MAX 1024u
 /* ${a:-${b:-${c}}}: one level of C recursion each, some 300 bytes of stack. */

@@ -84,6 +84,8 @@ static enum sw_code walk_stage(struct walker *w, size_t index) {
     struct sw_df_scope *scope = &w->scopes[index];
     bool derived = stage->parent != SW_DF_NO_STAGE;
     sw_df_scope_init(scope, &w->plan, derived ? &w->scopes[stage->parent] : NULL);
+    enum sw_code space = sw_arena_check(w->plan.arena, "the outline", w->err);
+    if (space) return space;
     const struct sw_df_words *used[] = {&stage->base_vars.used, &stage->platform_vars.used};
     for (size_t i = 0; i < 2; i++)
         for (size_t k = 0; k < used[i]->n; k++) use_global(w, used[i]->items[k]);
@@ -96,8 +98,8 @@ static enum sw_code walk_stage(struct walker *w, size_t index) {
         if (in->kind == SW_DF_RUN) code = walk_mounts(w, scope, in);
         if (in->kind == SW_DF_ENV) {
             /* A variable of the base image may be missing here; the outline does not need it. */
-            struct sw_error ignored;
-            if (sw_df_scope_env(scope, &in->pairs, &pairs, &unset, &ignored)) continue;
+            code = sw_df_scope_env(scope, &in->pairs, &pairs, &unset, w->err);
+            if (code == SW_SYNTAX) code = SW_OK;
         }
         if (code) return code;
     }

@@ -7,6 +7,7 @@ struct builder {
     struct sw_df_reader reader;
     struct sw_dockerfile *file;
     size_t cap_instructions;
+    size_t names; /* that ENV, LABEL and ARG define */
     struct sw_error *err;
 };
 
@@ -34,6 +35,13 @@ static enum sw_code read_all(struct builder *b) {
             b->reader.arena, file->instructions, file->n_instructions, b->cap_instructions);
         code = sw_df_parse_instruction(&b->reader, &line, instruction, b->err);
         if (code) return code;
+        bool pairs = instruction->kind == SW_DF_ENV || instruction->kind == SW_DF_LABEL ||
+                     instruction->kind == SW_DF_ARG;
+        b->names += pairs ? instruction->pairs.n : 0;
+        if (b->names > SW_DF_NAMES_MAX)
+            return sw_fail(b->err, SW_LIMIT,
+                           "%.*s defines more than %u names in ENV, LABEL and ARG",
+                           SW_ARG(file->name), SW_DF_NAMES_MAX);
     }
 }
 

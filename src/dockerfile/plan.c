@@ -36,7 +36,8 @@ static void note(struct sw_df_plan *plan, const struct sw_df_pair *arg, struct s
 enum sw_code sw_df_eval_globals(struct sw_arena *arena, const struct sw_dockerfile *file,
                                 struct sw_df_env build_args, struct sw_df_vars *vars,
                                 struct sw_df_plan *infos, struct sw_error *err) {
-    struct sw_df_lex lex = {.env = sw_df_vars_env(vars), .escape = file->escape};
+    struct sw_df_lex lex = {
+        .env = sw_df_vars_env(vars), .escape = file->escape, .flags = SW_DF_NO_WORDS};
     for (size_t i = 0; i < file->n_globals; i++) {
         const struct sw_df_instruction *in = &file->instructions[i];
         for (size_t k = 0; k < in->pairs.n; k++) {
@@ -74,7 +75,9 @@ static enum sw_code resolve(struct sw_df_plan *plan, size_t index, struct sw_err
     struct sw_df_plan_stage *stage = &plan->stages[index];
     stage->stage = &plan->file->stages[index];
     const struct sw_df_from *from = &stage->stage->from->from;
-    struct sw_df_lex lex = {.env = sw_df_vars_env(&plan->globals), .escape = plan->file->escape};
+    struct sw_df_lex lex = {.env = sw_df_vars_env(&plan->globals),
+                            .escape = plan->file->escape,
+                            .flags = SW_DF_NO_WORDS};
     enum sw_code code = sw_df_expand(plan->arena, &lex, from->base, &stage->base_vars, err);
     if (!code && stage->base_vars.text.len == 0)
         code = sw_fail(err, SW_SYNTAX, "base name (%.*s) should not be blank", SW_ARG(from->base));
@@ -144,8 +147,11 @@ enum sw_code sw_df_plan(struct sw_arena *arena, const struct sw_dockerfile *file
 void sw_df_scope_init(struct sw_df_scope *scope, const struct sw_df_plan *plan,
                       const struct sw_df_scope *parent) {
     *scope = (struct sw_df_scope){.plan = plan, .vars = {.arena = plan->arena}};
-    for (size_t i = 0; parent && i < parent->vars.n; i++)
-        sw_df_vars_set(&scope->vars, parent->vars.items[i].name, parent->vars.items[i].value);
+    if (parent && parent->vars.n > 0) {
+        scope->vars.n = scope->vars.cap = parent->vars.n;
+        scope->vars.items = sw_arena_array(plan->arena, parent->vars.n, sizeof *scope->vars.items);
+        memcpy(scope->vars.items, parent->vars.items, parent->vars.n * sizeof *scope->vars.items);
+    }
     for (size_t i = 0; parent && i < parent->declared.words.n; i++)
         sw_df_list_add(plan->arena, &scope->declared, parent->declared.words.items[i]);
     if (!parent)
@@ -155,7 +161,8 @@ void sw_df_scope_init(struct sw_df_scope *scope, const struct sw_df_plan *plan,
 
 struct sw_df_lex sw_df_scope_lex(const struct sw_df_scope *scope) {
     return (struct sw_df_lex){.env = sw_df_vars_env(&scope->vars),
-                              .escape = scope->plan->file->escape};
+                              .escape = scope->plan->file->escape,
+                              .flags = SW_DF_NO_WORDS};
 }
 
 enum sw_code sw_df_scope_env(struct sw_df_scope *scope, const struct sw_df_pairs *env,
