@@ -54,6 +54,8 @@ struct sw_http *sw_http_new(const struct sw_http_options *options) {
     const struct sw_http_options *o = options ? options : &none;
     struct sw_http *http = sw_calloc(1, sizeof *http);
     http->user_agent = sw_strdup(o->user_agent ? o->user_agent : "slipway");
+    http->client_cert = copy_or_null(o->client_cert);
+    http->client_key = copy_or_null(o->client_key);
     http->ca_file = copy_or_null(o->ca_file ? o->ca_file : system_ca_file());
     http->proxy = copy_or_null(o->proxy);
     size_t n = 0;
@@ -101,6 +103,8 @@ void sw_http_free(struct sw_http *http) {
     for (char **name = http->insecure; *name; name++) free(*name);
     free(http->insecure);
     free(http->user_agent);
+    free(http->client_cert);
+    free(http->client_key);
     free(http->ca_file);
     free(http->proxy);
     free(http);
@@ -307,7 +311,7 @@ static enum sw_code run(struct http_transfer *t) {
         }
         /* A transfer that moves on, however haltingly, is not given up. */
         if (t->delivered > before) failures = 0;
-        if (failures++ >= t->http->retries) return code;
+        if (failures++ >= t->http->retries || t->request->flags & SW_HTTP_NO_RETRY) return code;
         uint64_t backoff = pause_before(t, failures);
         if (backoff > pause) pause = backoff;
         if (t->deadline_ms && http_now_ms() + pause >= t->deadline_ms) return code;

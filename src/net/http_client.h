@@ -21,6 +21,8 @@ struct sw_http; /* a session */
 struct sw_http_options {
     const char *user_agent;      /* "slipway/VERSION" */
     const char *ca_file;         /* PEM; NULL: SSL_CERT_FILE, else the system's bundle */
+    const char *client_cert;     /* PEM; for servers that want one */
+    const char *client_key;
     const char *proxy;           /* URL; NULL: http_proxy, https_proxy, all_proxy; "" for none */
     const char *const *insecure; /* NULL-terminated "host" or "host:port": certificates unchecked */
     unsigned connect_timeout_ms; /* 15000 */
@@ -48,6 +50,7 @@ enum {
     SW_HTTP_NO_STATUS_RETRY = 1 << 4, /* 408, 429, 5xx are returned at once */
     SW_HTTP_HTTP1 = 1 << 5,           /* a connection of its own (parallel ranges) */
     SW_HTTP_EXACT_RANGE = 1 << 6,     /* SW_UNSUPPORTED where the server ignores the range */
+    SW_HTTP_NO_RETRY = 1 << 7,        /* one try, whatever happens */
 };
 
 typedef enum sw_code sw_http_sink(void *context, const void *bytes, size_t len,

@@ -28,6 +28,7 @@ struct http_handle {
 
 struct sw_http {
     char *user_agent, *ca_file, *proxy; /* owned */
+    char *client_cert, *client_key;     /* owned */
     char **insecure;                    /* owned, NULL-terminated */
     unsigned connect_timeout_ms, stall_timeout_ms, min_speed, retries, backoff_ms;
     unsigned retry_after_max_ms;

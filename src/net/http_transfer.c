@@ -221,6 +221,8 @@ static void set_up(struct http_transfer *t, CURL *e, const char *origin, struct 
     if (http->share) curl_easy_setopt(e, CURLOPT_SHARE, http->share);
     if (q->flags & SW_HTTP_COMPRESSED) curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
     if (http->ca_file) curl_easy_setopt(e, CURLOPT_CAINFO, http->ca_file);
+    if (http->client_cert) curl_easy_setopt(e, CURLOPT_SSLCERT, http->client_cert);
+    if (http->client_key) curl_easy_setopt(e, CURLOPT_SSLKEY, http->client_key);
     if (http_is_insecure(http, origin)) {
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
