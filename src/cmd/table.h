@@ -54,5 +54,14 @@ extern const struct sw_command sw_cmd_db_status;
 extern const struct sw_command sw_cmd_db_verify;
 extern const struct sw_command sw_cmd_db_export;
 extern const struct sw_command sw_cmd_db_import;
+extern const struct sw_command sw_cmd_pull;
+extern const struct sw_command sw_cmd_push;
+extern const struct sw_command sw_cmd_copy;
+extern const struct sw_command sw_cmd_login;
+extern const struct sw_command sw_cmd_logout;
+extern const struct sw_command sw_cmd_tags;
+extern const struct sw_command sw_cmd_catalog;
+extern const struct sw_command sw_cmd_delete;
+extern const struct sw_command sw_cmd_referrers;
 
 #endif

@@ -50,10 +50,14 @@ static struct challenge parse(struct sw_str text) {
     c.basic = sw_str_ieq(scheme, SW_STR("basic"));
     c.bearer = sw_str_ieq(scheme, SW_STR("bearer"));
     while (c.bearer && next_param(&rest, &name, &value)) {
-        if (sw_str_ieq(name, SW_STR("realm"))) c.realm = value;
-        else if (sw_str_ieq(name, SW_STR("service"))) c.service = value;
-        else if (sw_str_ieq(name, SW_STR("scope"))) c.scope = value;
-        else if (sw_str_ieq(name, SW_STR("error"))) c.error = value;
+        if (sw_str_ieq(name, SW_STR("realm")))
+            c.realm = value;
+        else if (sw_str_ieq(name, SW_STR("service")))
+            c.service = value;
+        else if (sw_str_ieq(name, SW_STR("scope")))
+            c.scope = value;
+        else if (sw_str_ieq(name, SW_STR("error")))
+            c.error = value;
     }
     return c;
 }
@@ -179,16 +183,18 @@ static enum sw_code fetch_token(struct sw_remote *r, struct sw_arena *a, struct 
     } else {
         fill_query(&text, c, scope);
         bool has_query = sw_str_find_char(c->realm, '?') != SIZE_MAX;
-        q.url = sw_arena_printf(a, "%.*s%c%s", SW_ARG(c->realm), has_query ? '&' : '?', text.ptr).ptr;
+        q.url =
+            sw_arena_printf(a, "%.*s%c%s", SW_ARG(c->realm), has_query ? '&' : '?', text.ptr).ptr;
         if (h->credential.user.len)
-            headers[q.n_headers++] = (struct sw_http_header){SW_STR("Authorization"),
-                                                             basic_header(a, &h->credential)};
+            headers[q.n_headers++] =
+                (struct sw_http_header){SW_STR("Authorization"), basic_header(a, &h->credential)};
     }
     q.headers = headers;
     sw_http_response_init(&response);
     code = sw_http_do(h->http, &q, &response, err);
     if (!code && (response.status == 401 || response.status == 403))
-        code = sw_fail(err, SW_DENIED, "%.*s: the user name or password is wrong", SW_ARG(h->domain));
+        code =
+            sw_fail(err, SW_DENIED, "%.*s: the user name or password is wrong", SW_ARG(h->domain));
     if (!code) code = sw_http_check(&response, err);
     if (!code) code = read_token(r, a, h, scope, sw_buf_str(&response.body), ret_header, err);
     return code ? sw_context(err, "getting a token") : SW_OK;

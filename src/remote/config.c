@@ -100,8 +100,10 @@ static enum sw_code from_helper(struct sw_arena *a, struct sw_str helper, struct
     if (!code) code = sw_json_parse(a, out, NULL, &root, err);
     if (code) return code;
     struct sw_str user = text_of(root, "Username"), secret = text_of(root, "Secret");
-    if (sw_str_is(user, "<token>")) ret->refresh_token = secret;
-    else *ret = (struct sw_credential){.user = user, .password = secret};
+    if (sw_str_is(user, "<token>"))
+        ret->refresh_token = secret;
+    else
+        *ret = (struct sw_credential){.user = user, .password = secret};
     return SW_OK;
 }
 
@@ -122,8 +124,10 @@ static enum sw_code from_entry(struct sw_arena *a, const struct sw_json *entry,
 /* Keys were written as URLs once: "https://host/v1/" is "host". */
 static struct sw_str bare(struct sw_str key) {
     struct sw_str rest;
-    if (sw_str_starts(key, SW_STR("https://"))) key = sw_str_from(key, 8);
-    else if (sw_str_starts(key, SW_STR("http://"))) key = sw_str_from(key, 7);
+    if (sw_str_starts(key, SW_STR("https://")))
+        key = sw_str_from(key, 8);
+    else if (sw_str_starts(key, SW_STR("http://")))
+        key = sw_str_from(key, 7);
     if (sw_str_ends(key, SW_STR("/v1/")) || sw_str_ends(key, SW_STR("/v2/")))
         key = sw_str_sub(key, 0, key.len - 4);
     sw_str_cut(key, '\0', &key, &rest);
@@ -142,8 +146,8 @@ static const struct sw_json *find_entry(const struct sw_json *root, struct sw_st
         if (key.len <= domain.len + 1 || !sw_str_starts(key, domain) || key.ptr[domain.len] != '/')
             continue;
         struct sw_str part = sw_str_from(key, domain.len + 1);
-        bool covers = sw_str_starts(path, part) &&
-                      (path.len == part.len || path.ptr[part.len] == '/');
+        bool covers =
+            sw_str_starts(path, part) && (path.len == part.len || path.ptr[part.len] == '/');
         if (covers && key.len > best_len) {
             best = &auths->items[i];
             best_len = key.len;
@@ -251,7 +255,8 @@ static enum sw_code change(struct sw_arena *a, struct sw_str domain, const struc
         return sw_context(err, "logging out");
     bool there = member(member(root, SW_STR("auths")), key) != NULL;
     if (!c && !there)
-        return helper.len ? SW_OK : sw_fail(err, SW_NOT_FOUND, "not logged in to %.*s", SW_ARG(domain));
+        return helper.len ? SW_OK
+                          : sw_fail(err, SW_NOT_FOUND, "not logged in to %.*s", SW_ARG(domain));
     sw_buf_init(&out, 0);
     rewrite(a, root, key, c, &out);
     *ret_where = sw_str(path);
@@ -300,9 +305,10 @@ enum sw_code sw_registry_setting_find(struct sw_arena *a, struct sw_str domain,
     const char *home = getenv("HOME");
     const struct sw_json *root = NULL, *mirrors = NULL;
     struct sw_registry_setting s = {0};
-    const char *own = xdg && *xdg ? sw_arena_printf(a, "%s/slipway/registries.json", xdg).ptr
-                                  : sw_arena_printf(a, "%s/.config/slipway/registries.json",
-                                                    home ? home : "").ptr;
+    const char *own =
+        xdg && *xdg
+            ? sw_arena_printf(a, "%s/slipway/registries.json", xdg).ptr
+            : sw_arena_printf(a, "%s/.config/slipway/registries.json", home ? home : "").ptr;
     enum sw_code code = read_json(a, given && *given ? given : own, &root, err);
     if (!code && !root && !(given && *given))
         code = read_json(a, "/etc/slipway/registries.json", &root, err);
@@ -316,8 +322,8 @@ enum sw_code sw_registry_setting_find(struct sw_arena *a, struct sw_str domain,
     if (mirrors) {
         struct sw_str *list = sw_arena_array(a, mirrors->len + 1, sizeof *list);
         for (size_t i = 0; i < mirrors->len; i++) {
-            struct sw_str url = mirrors->items[i].type == SW_JSON_STRING ? mirrors->items[i].text
-                                                                         : SW_STR("");
+            struct sw_str url =
+                mirrors->items[i].type == SW_JSON_STRING ? mirrors->items[i].text : SW_STR("");
             while (sw_str_ends(url, SW_STR("/"))) url.len--;
             if (url.len) list[s.n_mirrors++] = sw_arena_str(a, url);
         }

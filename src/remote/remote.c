@@ -75,7 +75,8 @@ static enum sw_code host_new(struct sw_remote *r, struct sw_str domain, struct h
     const struct sw_registry_setting *s = &h->setting;
     if (s->ca_file || s->client_cert || s->insecure) {
         const char *only[] = {sw_arena_cstr(&r->arena, h->address), NULL};
-        struct sw_http_options o = {.ca_file = s->ca_file, .client_cert = s->client_cert,
+        struct sw_http_options o = {.ca_file = s->ca_file,
+                                    .client_cert = s->client_cert,
                                     .client_key = s->client_key,
                                     .insecure = s->insecure ? only : r->options.insecure};
         h->http = h->own_http = sw_http_new(&o);
@@ -111,8 +112,10 @@ static enum sw_code find_scheme(struct host *h, struct sw_arena *a, struct sw_er
         };
         sw_http_response_init(&response);
         code = sw_http_do(h->http, &q, &response, err);
-        if (code == SW_CANCELLED) h->scheme = NULL;
-        else h->scheme = code ? "http" : "https";
+        if (code == SW_CANCELLED)
+            h->scheme = NULL;
+        else
+            h->scheme = code ? "http" : "https";
         if (code != SW_CANCELLED) code = SW_OK;
     }
     pthread_mutex_unlock(&h->lock);
@@ -123,8 +126,7 @@ static enum sw_code find_scheme(struct host *h, struct sw_arena *a, struct sw_er
 
 static struct sw_str scope_of(struct sw_arena *a, const struct call *c) {
     if (c->scope.len || !c->actions) return c->scope.ptr ? c->scope : SW_STR("");
-    struct sw_str s =
-        sw_arena_printf(a, "repository:%.*s:%s", SW_ARG(c->repo.path), c->actions);
+    struct sw_str s = sw_arena_printf(a, "repository:%.*s:%s", SW_ARG(c->repo.path), c->actions);
     if (c->from.len)
         s = sw_arena_printf(a, "%.*s repository:%.*s:pull", SW_ARG(s), SW_ARG(c->from));
     return s;

@@ -21,12 +21,12 @@ struct host {
     const char *scheme;    /* "https", "http"; NULL until it was found out */
     bool mirror;           /* of another registry: its credential is its own */
     struct sw_registry_setting setting;
-    struct sw_http *http;  /* borrowed, or own where there are certificates */
+    struct sw_http *http; /* borrowed, or own where there are certificates */
     struct sw_http *own_http;
     struct sw_credential credential;
     bool credential_known;
-    pthread_mutex_t lock;   /* of what follows, and of finding things out */
-    struct sw_map tokens;   /* scope -> struct token */
+    pthread_mutex_t lock;    /* of what follows, and of finding things out */
+    struct sw_map tokens;    /* scope -> struct token */
     struct sw_str challenge; /* the last WWW-Authenticate */
 };
 
@@ -40,13 +40,13 @@ struct sw_remote {
 
 struct call {
     struct sw_repository repo;
-    struct host *host;      /* NULL: the registry of the repository */
-    const char *method;     /* NULL: GET */
-    struct sw_str path;     /* "/v2/..." with its query, or a whole URL */
-    const char *actions;    /* "pull", "pull,push", "delete"; NULL: none */
-    struct sw_str from;     /* a second repository to pull from */
-    struct sw_str scope;    /* overrides what the repository and actions make */
-    struct sw_http_request http; /* body, sink, ranges; url and headers are filled in */
+    struct host *host;                    /* NULL: the registry of the repository */
+    const char *method;                   /* NULL: GET */
+    struct sw_str path;                   /* "/v2/..." with its query, or a whole URL */
+    const char *actions;                  /* "pull", "pull,push", "delete"; NULL: none */
+    struct sw_str from;                   /* a second repository to pull from */
+    struct sw_str scope;                  /* overrides what the repository and actions make */
+    struct sw_http_request http;          /* body, sink, ranges; url and headers are filled in */
     const struct sw_http_header *headers; /* further ones */
     size_t n_headers;
 };

@@ -1,0 +1,36 @@
+/* What the commands that talk to registries share. Floor 7. */
+#ifndef SW_CMD_REMOTE_COMMON_H
+#define SW_CMD_REMOTE_COMMON_H
+
+#include "cmd/command.h"
+#include "remote/copy.h"
+
+#define REMOTE_OPTIONS                                                                             \
+    {                                                                                              \
+        "insecure-registry", 0, "HOST",                                                            \
+            "certificates of HOST unchecked, http where it has no https", SW_OPT_LIST, NULL, NULL  \
+    }
+
+/* A session with what the options say. */
+SW_NODISCARD enum sw_code remote_open(struct sw_invocation *inv, struct sw_remote **ret,
+                                      struct sw_error *err);
+#define REMOTE SW_CLEANUP(sw_remote_freep)
+/* A reference as users type it, with ":latest" where nothing is said. */
+SW_NODISCARD enum sw_code remote_reference(struct sw_invocation *inv, const char *text,
+                                           struct sw_reference *ret, struct sw_error *err);
+/* "host", "host:port", "https://host/": the domain of a registry; NULL is docker.io. */
+SW_NODISCARD enum sw_code remote_domain(struct sw_invocation *inv, const char *text,
+                                        struct sw_str *ret, struct sw_error *err);
+/* This machine's platform, or what --platform says; "all" gives NULL. */
+SW_NODISCARD enum sw_code remote_platform(struct sw_invocation *inv, const char *text,
+                                          const struct sw_platform **ret, struct sw_error *err);
+/* "sent 3 blobs (12.3 MB), 2 were there". */
+void remote_report(const struct sw_copy_result *result, const char *verb);
+
+/* Fetches bases for builds; ctx of its functions is a struct sw_remote. */
+SW_NODISCARD enum sw_code remote_pull(struct sw_remote *r, struct sw_store *store,
+                                      struct sw_str reference, const struct sw_platform *platform,
+                                      struct sw_progress *progress, unsigned step,
+                                      struct sw_copy_result *ret, struct sw_error *err);
+
+#endif

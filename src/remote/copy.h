@@ -1,0 +1,50 @@
+/* Whole images between places: registries, the local store, image layouts.
+ *
+ * Floor 4. Nothing is sent that is there; blobs go in parallel, are verified while they arrive, and
+ * are mounted where source and target are one registry. A manifest is written after everything
+ * that it names, the one with the tag last.
+ */
+#ifndef SW_REMOTE_COPY_H
+#define SW_REMOTE_COPY_H
+
+#include "base/progress.h"
+#include "oci/platform.h"
+#include "remote/remote.h"
+#include "store/store.h"
+
+enum sw_place_kind { SW_PLACE_REGISTRY, SW_PLACE_STORE, SW_PLACE_LAYOUT };
+
+struct sw_place {
+    enum sw_place_kind kind;
+    struct sw_reference ref; /* registry; store: the image's name */
+    struct sw_remote *remote;
+    struct sw_store *store;
+    struct sw_str name; /* store: what the user means; layout: the tag in it, may be empty */
+    int dir;            /* layout: its directory; borrowed */
+};
+
+struct sw_copy_options {
+    const struct sw_platform *platform; /* the one to take of an index; NULL: all of it */
+    bool referrers;                     /* signatures, attestations and the like, too */
+    unsigned parallel;                  /* blobs at once; 0: 4 */
+    struct sw_progress *progress;       /* may be NULL */
+    unsigned step;                      /* of progress */
+};
+
+struct sw_copy_result {
+    struct sw_descriptor target; /* what was copied; arena */
+    uint64_t blobs, bytes;       /* sent */
+    uint64_t present, mounted;   /* blobs that were there, or linked */
+};
+
+/* SW_NOT_FOUND, SW_DENIED and so on name the place and the image. */
+SW_NODISCARD enum sw_code sw_copy_image(struct sw_arena *a, const struct sw_place *from,
+                                        const struct sw_place *to,
+                                        const struct sw_copy_options *options,
+                                        struct sw_copy_result *ret, struct sw_error *err);
+
+/* Opens an image layout; create makes an empty one where there is none. */
+SW_NODISCARD enum sw_code sw_layout_open(const char *path, bool create, int *ret_dir,
+                                         struct sw_error *err);
+
+#endif
