@@ -12,6 +12,7 @@
 #include "base/proc.h"
 #include "build/build.h"
 #include "cmd/build_output.h"
+#include "cmd/remote_common.h"
 #include "cmd/session.h"
 #include "cmd/table.h"
 #include "dockerfile/limits.h"
@@ -392,6 +393,21 @@ static void print_excerpt(const struct sw_build_options *o, const struct sw_erro
     fputs("--------------------\n", stderr);
 }
 
+static enum sw_code push_all(struct sw_invocation *inv, const struct sw_build_options *o,
+                             struct sw_session *session, struct remote_lazy *lazy,
+                             struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    if (!o->tags.len) return sw_fail(err, SW_USAGE, "--push needs a name: --tag");
+    if (!lazy->remote) code = remote_open(inv, &lazy->remote, err);
+    for (size_t i = 0; i < o->tags.len && !code; i++) {
+        struct sw_copy_result result;
+        code =
+            remote_push(inv, lazy->remote, session->store, o->tags.ptr[i],
+                        sw_arena_cstr(inv->arena, o->tags.ptr[i]), session->progress, &result, err);
+    }
+    return code;
+}
+
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_build_options o = {.context = inv->args[0]};
     struct sw_build_output output = {0};
@@ -422,9 +438,14 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
                                    .pool = session.pool,
                                    .progress = session.progress,
                                    .userns = &session.userns};
+    REMOTE_LAZY struct remote_lazy lazy = {0};
+    remote_lazy_init(&lazy, inv);
+    struct sw_build_puller puller = {remote_lazy_pull, &lazy};
+    o.puller = &puller;
     struct sw_build_result result;
     code = sw_build_run(&tools, &o, inv->arena, &result, err);
     if (!code) code = sw_build_output_write(&tools, &o, &result, &output, err);
+    if (!code && sw_opt_flag(inv, "push")) code = push_all(inv, &o, &session, &lazy, err);
     sw_progress_free(session.progress);
     session.progress = NULL;
     if (code) {
@@ -444,6 +465,8 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
 
 static const struct sw_option options[] = {
     {"tag", 't', "NAME", "name for the image", SW_OPT_LIST, NULL, NULL},
+    {"push", 0, NULL, "send the image to the registries of its names", 0, NULL, NULL},
+    REMOTE_OPTIONS,
     {"file", 'f', "FILE", "the Dockerfile; - for standard input (default: PATH/Dockerfile)", 0,
      NULL, NULL},
     {"target", 0, "STAGE", "stage to build (default: the last)", 0, NULL, NULL},

@@ -58,25 +58,12 @@ static const struct sw_option push_options[] = {
 static enum sw_code run_push(struct sw_invocation *inv, struct sw_error *err) {
     SW_SESSION struct sw_session session = {0};
     struct sw_remote *r REMOTE = NULL;
-    const char *target = inv->args[inv->n_args - 1];
-    struct sw_place to = {.kind = SW_PLACE_REGISTRY};
     struct sw_copy_result result;
-    enum sw_code code = remote_reference(inv, target, &to.ref, err);
-    if (!code) code = sw_session_open(inv, SW_SESSION_PROGRESS, &session, err);
+    enum sw_code code = sw_session_open(inv, SW_SESSION_PROGRESS, &session, err);
     if (!code) code = remote_open(inv, &r, err);
-    if (code) return code;
-    to.remote = r;
-    struct sw_place from = {
-        .kind = SW_PLACE_STORE, .store = session.store, .name = sw_str(inv->args[0])};
-    unsigned step =
-        sw_progress_step(session.progress, sw_arena_printf(inv->arena, "push %s", target));
-    struct sw_copy_options o = {.progress = session.progress, .step = step};
-    sw_progress_start(session.progress, step);
-    code = sw_copy_image(inv->arena, &from, &to, &o, &result, err);
-    if (code)
-        sw_progress_fail(session.progress, step, err);
-    else
-        sw_progress_done(session.progress, step);
+    if (!code)
+        code = remote_push(inv, r, session.store, sw_str(inv->args[0]), inv->args[inv->n_args - 1],
+                           session.progress, &result, err);
     if (!code) remote_report(&result, "sent");
     return code;
 }

@@ -84,3 +84,45 @@ enum sw_code remote_pull(struct sw_remote *r, struct sw_store *store, struct sw_
     ret->target.platform = NULL;
     return SW_OK;
 }
+
+void remote_lazy_init(struct remote_lazy *l, struct sw_invocation *inv) {
+    *l = (struct remote_lazy){.inv = inv};
+    pthread_mutex_init(&l->lock, NULL);
+}
+
+void remote_lazy_done(struct remote_lazy *l) {
+    if (!l->inv) return;
+    sw_remote_free(l->remote);
+    pthread_mutex_destroy(&l->lock);
+    l->inv = NULL;
+}
+
+enum sw_code remote_lazy_pull(void *ctx, struct sw_store *store, struct sw_str reference,
+                              const struct sw_platform *platform, struct sw_progress *progress,
+                              unsigned step, struct sw_error *err) {
+    struct remote_lazy *l = ctx;
+    enum sw_code code = SW_OK;
+    pthread_mutex_lock(&l->lock);
+    if (!l->remote) code = remote_open(l->inv, &l->remote, err);
+    pthread_mutex_unlock(&l->lock);
+    if (code) return code;
+    return remote_pull(l->remote, store, reference, platform, progress, step, NULL, err);
+}
+
+enum sw_code remote_push(struct sw_invocation *inv, struct sw_remote *r, struct sw_store *store,
+                         struct sw_str image, const char *target, struct sw_progress *progress,
+                         struct sw_copy_result *ret, struct sw_error *err) {
+    struct sw_place from = {.kind = SW_PLACE_STORE, .store = store, .name = image};
+    struct sw_place to = {.kind = SW_PLACE_REGISTRY, .remote = r};
+    enum sw_code code = remote_reference(inv, target, &to.ref, err);
+    if (code) return code;
+    unsigned step = sw_progress_step(progress, sw_arena_printf(inv->arena, "push %s", target));
+    struct sw_copy_options o = {.progress = progress, .step = step};
+    sw_progress_start(progress, step);
+    code = sw_copy_image(inv->arena, &from, &to, &o, ret, err);
+    if (code)
+        sw_progress_fail(progress, step, err);
+    else
+        sw_progress_done(progress, step);
+    return code;
+}

@@ -2,6 +2,8 @@
 #ifndef SW_CMD_REMOTE_COMMON_H
 #define SW_CMD_REMOTE_COMMON_H
 
+#include <pthread.h>
+
 #include "cmd/command.h"
 #include "remote/copy.h"
 
@@ -27,7 +29,28 @@ SW_NODISCARD enum sw_code remote_platform(struct sw_invocation *inv, const char 
 /* "sent 3 blobs (12.3 MB), 2 were there". */
 void remote_report(const struct sw_copy_result *result, const char *verb);
 
-/* Fetches bases for builds; ctx of its functions is a struct sw_remote. */
+/* Pulls for commands that may not need it: the session is made at the first call, so that a build
+ * from the cache does not load a network library. The command declares REMOTE_OPTIONS. Locked. */
+struct remote_lazy {
+    struct sw_invocation *inv;
+    pthread_mutex_t lock;
+    struct sw_remote *remote; /* owned */
+};
+void remote_lazy_init(struct remote_lazy *l, struct sw_invocation *inv);
+void remote_lazy_done(struct remote_lazy *l);
+#define REMOTE_LAZY SW_CLEANUP(remote_lazy_done)
+/* The pull function of struct sw_build_puller; ctx is a struct remote_lazy. */
+SW_NODISCARD enum sw_code remote_lazy_pull(void *ctx, struct sw_store *store,
+                                           struct sw_str reference,
+                                           const struct sw_platform *platform,
+                                           struct sw_progress *progress, unsigned step,
+                                           struct sw_error *err);
+/* An image of the store, under its own name. */
+SW_NODISCARD enum sw_code remote_push(struct sw_invocation *inv, struct sw_remote *r,
+                                      struct sw_store *store, struct sw_str image,
+                                      const char *target, struct sw_progress *progress,
+                                      struct sw_copy_result *ret, struct sw_error *err);
+
 SW_NODISCARD enum sw_code remote_pull(struct sw_remote *r, struct sw_store *store,
                                       struct sw_str reference, const struct sw_platform *platform,
                                       struct sw_progress *progress, unsigned step,
