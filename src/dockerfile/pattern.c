@@ -288,23 +288,31 @@ static bool take_item(struct compiler *c) {
     return true;
 }
 
-/* Literal text that any match has at one of its ends. */
-static struct sw_str literal_end(struct sw_arena *arena, const struct sw_pattern *p, bool at_end) {
+/* Is item i a character that every match has at this place? */
+static bool is_certain(const struct sw_pattern *p, size_t i) {
+    const struct sw_pattern_item *item = &p->items[i];
+    bool grouped = i > 1 && p->items[i - 2].type == ITEM_GROUP; /* the slash of an optional group */
+    return item->type == ITEM_RUNE && !item->repeated && !item->optional && !grouped &&
+           item->rune != SW_RUNE_BAD;
+}
+
+/* Literal text that every match starts with, ends with, and has somewhere (the longest). */
+static void find_literals(struct sw_arena *arena, struct sw_pattern *p) {
     SW_BUF struct sw_buf text;
     sw_buf_init(&text, 0);
-    size_t n = 0;
-    while (n < p->n_items) {
-        const struct sw_pattern_item *item = &p->items[at_end ? p->n_items - 1 - n : n];
-        /* The slash of an optional group is no certain text. */
-        size_t at = (size_t)(item - p->items);
-        bool grouped = at > 1 && p->items[at - 2].type == ITEM_GROUP;
-        bool certain = item->type == ITEM_RUNE && !item->repeated && !item->optional && !grouped;
-        if (!certain || item->rune == SW_RUNE_BAD) break;
-        n++;
+    p->head = p->tail = p->part = SW_STR("");
+    for (size_t i = 0, first = 0; i <= p->n_items; i++) {
+        if (i < p->n_items && is_certain(p, i)) {
+            sw_rune_add(&text, p->items[i].rune);
+            continue;
+        }
+        struct sw_str run = sw_arena_str(arena, sw_buf_str(&text));
+        if (first == 0) p->head = run;
+        if (i == p->n_items) p->tail = run;
+        if (first > 0 && i < p->n_items && run.len > p->part.len) p->part = run;
+        first = i + 1;
+        sw_buf_reset(&text);
     }
-    size_t first = at_end ? p->n_items - n : 0;
-    for (size_t i = 0; i < n; i++) sw_rune_add(&text, p->items[first + i].rune);
-    return sw_arena_str(arena, sw_buf_str(&text));
 }
 
 enum sw_code sw_pattern_compile(struct sw_arena *arena, struct sw_str text, struct sw_pattern *ret,
@@ -327,8 +335,7 @@ enum sw_code sw_pattern_compile(struct sw_arena *arena, struct sw_str text, stru
                            SW_ARG(text));
         p.items = c.items;
         p.n_items = c.n;
-        p.head = literal_end(arena, &p, false);
-        p.tail = literal_end(arena, &p, true);
+        find_literals(arena, &p);
     }
     *ret = p;
     return SW_OK;
@@ -432,8 +439,8 @@ static bool advance(const struct sw_pattern *p, struct sw_str text, uint32_t *be
 
 static bool match_items(const struct sw_pattern *p, struct sw_str path) {
     size_t words = p->n_items / 64 + 1;
-    if (path.len < p->head.len || !sw_str_starts(path, p->head) || !sw_str_ends(path, p->tail))
-        return false;
+    if (!sw_str_starts(path, p->head) || !sw_str_ends(path, p->tail)) return false;
+    if (sw_str_find(path, p->part) == SIZE_MAX) return false;
     struct states s;
     memset(s.bits, 0, words * sizeof *s.bits);
     activate(&s, 0);

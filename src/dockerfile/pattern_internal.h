@@ -19,7 +19,9 @@ struct sw_pattern {
         SW_PATTERN_ITEMS,
     } type;
     struct sw_str text;
-    struct sw_str head, tail; /* SW_PATTERN_ITEMS: what every match starts and ends with */
+    /* SW_PATTERN_ITEMS: what every match starts and ends with, and has in it, to tell the many
+     * paths that do not match at once. */
+    struct sw_str head, tail, part;
     struct sw_pattern_item *items;
     size_t n_items;
 };
