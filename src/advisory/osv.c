@@ -111,6 +111,7 @@ static enum sw_code read_imports(struct sw_arena *a, const struct sw_json *speci
  * ours to judge: these objects are free-form. */
 static void read_rating(const struct sw_json *specific, struct sw_str *to) {
     static const char *const names[] = {"severity", "urgency", "ubuntu_priority"};
+    if (!specific) return;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct sw_json *word = sw_json_get(specific, names[i]);
         enum sw_severity ignored;
@@ -198,7 +199,7 @@ enum sw_code sw_osv_parse(struct sw_arena *a, struct sw_str text, struct sw_osv 
     const struct sw_json *withdrawn = sw_json_get(root, "withdrawn");
     o.withdrawn = withdrawn && withdrawn->type != SW_JSON_NULL;
     const struct sw_json *specific = sw_json_get(root, "database_specific");
-    const struct sw_json *status = sw_json_get(specific, "review_status");
+    const struct sw_json *status = specific ? sw_json_get(specific, "review_status") : NULL;
     o.unreviewed =
         status && status->type == SW_JSON_STRING && sw_str_is(status->text, "UNREVIEWED");
     read_rating(specific, &o.rating);

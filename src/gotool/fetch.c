@@ -254,6 +254,13 @@ enum sw_code sw_go_fetch_wait(struct sw_go_fetch *f, struct sw_error *err) {
     return f->code;
 }
 
+bool sw_go_fetch_failed(struct sw_go_fetch *f) {
+    pthread_mutex_lock(&f->lock);
+    bool failed = f->finished && f->code;
+    pthread_mutex_unlock(&f->lock);
+    return failed;
+}
+
 void sw_go_fetch_done(struct sw_go_fetch *f) {
     if (f->started) {
         pthread_mutex_lock(&f->lock);

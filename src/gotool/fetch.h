@@ -68,6 +68,8 @@ SW_NODISCARD enum sw_code sw_go_fetch_read(struct sw_go_fetch *f, uint64_t offse
                                            size_t len, size_t *ret_len, struct sw_error *err);
 /* Waits for the end. */
 SW_NODISCARD enum sw_code sw_go_fetch_wait(struct sw_go_fetch *f, struct sw_error *err);
+/* Whether the transfer itself has failed. */
+bool sw_go_fetch_failed(struct sw_go_fetch *f);
 /* Stops what still runs. Safe on a zeroed struct with fd -1. */
 void sw_go_fetch_done(struct sw_go_fetch *f);
 

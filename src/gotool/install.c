@@ -66,6 +66,8 @@ static enum sw_code unpack_and_verify(struct install *in, const struct go_archiv
     code = archive->form == GO_FORM_ZIP
                ? sw_go_tree_unzip(tree, fetch, sw_buf_str(&in->module_version), err)
                : sw_go_tree_untar(tree, fetch, err);
+    /* What the archive itself is guilty of is no reason to look for a better one elsewhere. */
+    if (code && code != SW_CANCELLED && !sw_go_fetch_failed(fetch)) in->refused = code != SW_IO;
     /* The archive's last bytes count too: a file that breaks off behind its content is no file. */
     if (!code) code = sw_go_fetch_wait(fetch, err);
     lookup_wait(&lookup);
@@ -124,6 +126,7 @@ static enum sw_code from_address(struct install *in, const struct go_archive *ar
         sw_progress_note(in->o->progress, in->step, "%s; fetched again from the beginning",
                          err->text);
         in->n_proofs = 0;
+        in->refused = false;
         code = SW_OK;
     }
     return code;
@@ -183,7 +186,7 @@ static enum sw_code from_proxy(struct install *in, struct sw_error *err) {
                            s->goproxy.origin);
         code = list[i].kind == SW_GOPROXY_DIRECT ? from_direct(in, err)
                                                  : module_zip(in, list[i].url, "proxy", err);
-        if (!code || code == SW_CANCELLED || code == SW_CORRUPT) return code;
+        if (!code || code == SW_CANCELLED || code == SW_CORRUPT || in->refused) return code;
         if (code != SW_NOT_FOUND && !list[i].fall_back_on_error) return code;
     }
     return code;
@@ -256,7 +259,8 @@ static enum sw_code from_sources(struct install *in, struct sw_error *err) {
         if (!code) return SW_OK;
         /* GOPROXY=off means: no downloads. Only a source that was named is asked then. */
         bool forbidden = code == SW_DENIED && sw_str_is(in->o->settings->goproxy.value, "off");
-        bool final = code == SW_CORRUPT || code == SW_CANCELLED || code == SW_USAGE || forbidden;
+        bool final = in->refused || code == SW_CORRUPT || code == SW_CANCELLED ||
+                     code == SW_USAGE || forbidden;
         if (final || !first.code || (first.code == SW_NOT_FOUND && code != SW_NOT_FOUND))
             first = one;
         if (final) break;
@@ -285,6 +289,11 @@ static enum sw_code install_locked(struct install *in, struct sw_error *err) {
         code = from_sources(in, err);
     }
     if (code) return code;
+    /* Parts of other sources that broke off earlier are of no use any more. */
+    static const char *const parts[] = {"zip", "tar.gz"};
+    for (int i = 0; i < 2; i++)
+        unlinkat(o->store->fd,
+                 sw_arena_printf(in->a, "downloads/%s.%s.part", in->name, parts[i]).ptr, 0);
     in->result->installed = true;
     in->result->verified_by = go_proofs_text(in);
     in->result->path = sw_arena_printf(in->a, "%s/versions/%s", o->store->root, in->name).ptr;

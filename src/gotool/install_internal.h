@@ -36,6 +36,7 @@ struct install {
     struct sw_buf module_version;
     struct sw_arena *a;
     unsigned step;
+    bool refused; /* an archive was: no other source is asked */
     bool replace; /* an installed one goes when the new one is verified */
     enum go_form form;
     struct sw_go_install_result *result;
