@@ -37,7 +37,11 @@ refused "a forged line in another history" 'module hash does not match: sum.test
 refused "a bad signature" 'signature of sum.test does not match' GOPROXY="$(faulty badsig)"
 refused "another key" 'not signed by sum.test' GOPROXY="$(faulty badkey)"
 refused "lying tiles" 'not in its signed tree|two histories' GOPROXY="$(faulty badtile)"
-refused "no database at all" 'nothing vouches' GOPROXY="$(faulty nosumdb)" GOSUMDB="$(cat "$archives/key") http://127.0.0.1:9/" SLIPWAY_GO_SOURCES=proxy
+fresh
+fails "no database at all" 1 'nothing vouches' env GOPROXY="$(faulty nosumdb)" GOSUMDB="$(cat "$archives/key") http://127.0.0.1:9/" SLIPWAY_GO_SOURCES=proxy $install 1.21.6
+is "nothing is installed" "$(ls "$root/versions" "$root/records")" "$root/records:
+
+$root/versions:"
 fresh
 ok "a first head is remembered" $install 1.23.0
 fails "a second history with the same key" 1 'two histories.*Somebody may be attacking' env GOPROXY="$(faulty fork)" $install 1.22.2
