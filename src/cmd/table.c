@@ -53,6 +53,7 @@ const struct sw_command *const sw_commands[] = {
     &sw_cmd_registry_usage,
     &sw_cmd_init,
     &sw_cmd_scan,
+    &sw_cmd_audit,
     &sw_cmd_db_update,
     &sw_cmd_db_status,
     &sw_cmd_db_verify,

@@ -49,6 +49,7 @@ extern const struct sw_command sw_cmd_registry_gc;
 extern const struct sw_command sw_cmd_registry_audit;
 extern const struct sw_command sw_cmd_registry_usage;
 extern const struct sw_command sw_cmd_scan;
+extern const struct sw_command sw_cmd_audit;
 extern const struct sw_command sw_cmd_db_update;
 extern const struct sw_command sw_cmd_db_status;
 extern const struct sw_command sw_cmd_db_verify;

@@ -124,6 +124,12 @@ struct sw_str sw_triage_purl(struct sw_arena *a, const struct sw_scan_artifact *
     add_encoded(&b, p->p.name, !system);
     struct sw_str version = p->p.version;
     if (p->stdlib && sw_str_starts(version, SW_STR("go"))) version = sw_str_from(version, 2);
+    /* rpm's epoch is a qualifier of its own. */
+    struct sw_str epoch = SW_STR(""), head, tail;
+    if (x->kind == SW_SCAN_RPM && sw_str_cut(version, ':', &head, &tail)) {
+        epoch = head;
+        version = tail;
+    }
     if (version.len) {
         sw_buf_add_char(&b, '@');
         add_encoded(&b, version, false);
@@ -131,6 +137,7 @@ struct sw_str sw_triage_purl(struct sw_arena *a, const struct sw_scan_artifact *
     if (system && p->p.arch.len) {
         sw_buf_add_text(&b, "?arch=");
         add_encoded(&b, p->p.arch, false);
+        if (epoch.len) sw_buf_addf(&b, "&epoch=%.*s", SW_ARG(epoch));
         if (os->id.len && os->version_id.len) {
             sw_buf_add_text(&b, "&distro=");
             add_encoded(&b, os->id, false);
