@@ -5,8 +5,8 @@
  * the older call; clone3, whose flags a filter cannot see, gets ENOSYS too; what only a capability
  * makes useful is allowed with it.
  *
- * libseccomp knows the numbers. The program itself is made here, because libseccomp takes ten
- * milliseconds for it and cannot express "newer than": for each architecture the numbers are cut
+ * libseccomp knows the numbers. The program itself is made here, because libseccomp cannot express
+ * "newer than": for each architecture the numbers are cut
  * into runs of one answer, and a binary search finds the run.
  */
 #include "sandbox/seccomp_internal.h"

@@ -358,6 +358,53 @@ static void limits_need_a_control_group(void **state) {
     assert_contains(sw_buf_str(&box.out), "20");
 }
 
+static void memory_above_the_limit_is_an_oom_kill(void **state) {
+    struct sw_sandbox *s;
+    bool oom = false;
+    const char *argv[] = {"/bin/sh", "-c",
+                          "dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null", NULL};
+    box_fresh(&box);
+    box.spec.argv = argv;
+    box.spec.stdout_fd = box.spec.stderr_fd = -1;
+    box.spec.limits = (struct sw_limits){.memory_bytes = 32 << 20};
+    enum sw_code code = sw_sandbox_start(&box.spec, &s, &box.err);
+    if (code == SW_UNSUPPORTED) skip();
+    assert_ok(code, box.err);
+    assert_ok(sw_sandbox_wait(s, &box.status, &oom, &box.err), box.err);
+    sw_sandbox_free(s);
+    assert_int_equal(box.status, 137);
+    assert_true(oom);
+}
+
+/* Also the longest names that a store may give its layers. */
+static void hundreds_of_layers_are_mounted(void **state) {
+    static char names[SW_OVERLAY_LOWERS_MAX - 1][80];
+    const char *lowers[SW_OVERLAY_LOWERS_MAX];
+    struct sw_overlay overlay = box.overlay;
+    const size_t n = SW_OVERLAY_LOWERS_MAX - 1;
+    for (size_t i = 0; i < n - 1; i++) {
+        char file[128];
+        snprintf(names[i], sizeof names[i], "sha256:%064zu,\\", i);
+        assert_int_equal(mkdirat(overlay.lower_dir, names[i], 0755), 0);
+        snprintf(file, sizeof file, "%.80s/f%zu", names[i], i);
+        int fd = openat(overlay.lower_dir, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        assert_true(fd >= 0);
+        close(fd);
+        lowers[i] = names[i];
+    }
+    lowers[n - 1] = "base";
+    overlay.lowers = lowers;
+    overlay.n_lowers = n;
+    box.spec.overlay = &overlay;
+    assert_str(box_sh(&box, "ls -d /f* | wc -l; ls /f0 /f497"), "498\n/f0\n/f497");
+    lowers[n] = "base";
+    overlay.n_lowers = n + 1;
+    const char *argv[] = {"true", NULL};
+    assert_refused(box_run_argv(&box, argv), SW_LIMIT, box.err);
+    for (size_t i = 0; i < n - 1; i++)
+        assert_ok(sw_remove_tree_at(overlay.lower_dir, names[i], &box.err), box.err);
+}
+
 static void fuse_stands_in_for_the_kernel(void **state) {
     struct sw_overlay_mode mode = box.mode;
     struct sw_mount m = {.kind = SW_MOUNT_FILE, .target = "/run/x", .content = SW_STR("s\n")};
@@ -494,6 +541,8 @@ int main(void) {
         T(kill_ends_the_whole_tree),
         T(dies_with_its_parent),
         T(limits_need_a_control_group),
+        T(memory_above_the_limit_is_an_oom_kill),
+        T(hundreds_of_layers_are_mounted),
         T(fuse_stands_in_for_the_kernel),
         T(relay_connects_two_terminals),
         T(private_network_has_a_way_out),
