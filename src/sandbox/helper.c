@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/sys.h"
+#include "sandbox/guard_internal.h"
 
 #define READY_TIMEOUT_MS 10000
 #define TABLE_MAX ((size_t)1 << 20)
@@ -62,9 +63,13 @@ static bool has_route(pid_t pid) {
     return sw_str_find(sw_buf_str(&table), SW_STR("\t00000000\t")) != SIZE_MAX;
 }
 
+/* The namespace is handed over as a descriptor: pasta gives its privileges away before it opens the
+ * path, and then may not look into /proc/PID/ns of the sandbox any more. It also forgets its parent
+ * in doing so, hence the guard. */
 static enum sw_code start_pasta(pid_t pid, struct sw_net_helper *ret, struct sw_error *err) {
-    char netns[64];
-    snprintf(netns, sizeof netns, "/proc/%d/ns/net", (int)pid);
+    char path[64];
+    SW_FD int netns = -1, nowhere = -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
     /* No ports in either direction: publishing them is sandbox/forward.h's, and the host's own
      * services on loopback are none of the sandbox's business. */
     const char *const argv[] = {"pasta",
@@ -82,14 +87,17 @@ static enum sw_code start_pasta(pid_t pid, struct sw_net_helper *ret, struct sw_
                                 "--dns-forward",
                                 "169.254.1.1",
                                 "--no-map-gw",
+                                "--no-netns-quit",
                                 "--netns",
-                                netns,
+                                "/proc/self/fd/0",
                                 NULL};
-    SW_FD int nowhere = -1;
-    enum sw_code code = sw_open_at(AT_FDCWD, "/dev/null", O_WRONLY, 0, &nowhere, err);
+    enum sw_code code = sw_open_at(AT_FDCWD, path, O_RDONLY, 0, &netns, err);
+    if (!code) code = sw_open_at(AT_FDCWD, "/dev/null", O_WRONLY, 0, &nowhere, err);
     if (code) return code;
-    struct sw_proc_options options = {.argv = argv, .stdout_fd = nowhere, .stderr_fd = nowhere};
+    struct sw_proc_options options = {
+        .argv = argv, .stdin_fd = netns, .stdout_fd = nowhere, .stderr_fd = nowhere};
     code = sw_proc_start(&ret->proc, &options, err);
+    if (!code) code = sw_guard_add(ret->proc.pid, -1, err);
     if (code) return code;
     int64_t until = sw_now_mono_ns() + (int64_t)READY_TIMEOUT_MS * 1000000;
     /* It has no way to say that it is ready, but its work can be seen. */
@@ -124,5 +132,6 @@ void sw_net_helper_stop(struct sw_net_helper *h) {
     if (h->proc.pid <= 0) return;
     (void)kill(h->proc.pid, SIGKILL);
     if (sw_proc_wait(&h->proc, &status, &ignored)) status = 0;
+    sw_guard_remove(h->proc.pid);
     h->proc.pid = 0;
 }
