@@ -40,7 +40,8 @@ static void make_links(struct child *c, const struct plan_overlay *o) {
         must_symlink(c, o->work, "w");
     }
     if (o->stub) must_symlink(c, o->stub, "s");
-    must_mkdir(c, "e", 0755);
+    must_mkdir(c, "e0", 0755);
+    must_mkdir(c, "e1", 0755);
 }
 
 static void mount_overlay(struct child *c, const struct plan_overlay *o, bool stub,

@@ -77,10 +77,9 @@ static const char *kernel_data(struct builder *b, const struct plan_overlay *o,
     sw_buf_add_text(&text, "lowerdir=");
     for (size_t i = 0; i < o->n_layers; i++) sw_buf_addf(&text, "%s%zu", i ? ":" : "", i);
     if (stub) sw_buf_add_text(&text, o->n_layers ? ":s" : "s");
-    /* Without an upper directory the kernel wants two layers at least. */
-    if (o->n_layers + stub == 0 || (!o->upper && o->n_layers + stub == 1))
-        sw_buf_add_text(&text, o->n_layers + stub ? ":e" : "e");
-    if (o->n_layers + stub == 0 && !o->upper) sw_buf_add_text(&text, ":e");
+    /* Without an upper directory the kernel wants two layers at least: empty ones make them up. */
+    size_t have = o->n_layers + (stub ? 1 : 0), least = o->upper ? 1 : 2;
+    for (size_t i = have; i < least; i++) sw_buf_addf(&text, "%se%zu", i ? ":" : "", i);
     if (o->upper) sw_buf_add_text(&text, ",upperdir=u,workdir=w");
     if (mode->user_xattr) sw_buf_add_text(&text, ",userxattr");
     /* The upper directory must be a layer by itself: nothing in it may refer to those below. */

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -405,6 +406,72 @@ static void hundreds_of_layers_are_mounted(void **state) {
         assert_ok(sw_remove_tree_at(overlay.lower_dir, names[i], &box.err), box.err);
 }
 
+static void an_image_may_have_no_layers(void **state) {
+    struct sw_overlay overlay = box.overlay;
+    struct sw_mount m = {
+        .kind = SW_MOUNT_BIND, .target = "/bin", .source_dir = box.image, .source = "bin"};
+    overlay.n_lowers = 0;
+    overlay.lowers = NULL;
+    box.spec.overlay = &overlay;
+    box.spec.mounts = &m;
+    box.spec.n_mounts = 1;
+    assert_str(box_sh(&box, "echo >/x; ls /"), "bin\ndev\nproc\nsys\nx");
+    overlay.upper = overlay.work = NULL;
+    assert_str(box_sh(&box, "touch /x 2>&1; ls /"),
+               "touch: /x: Read-only file system\nbin\ndev\nproc\nsys");
+}
+
+#define WORKERS 4
+
+struct worker {
+    pthread_t thread;
+    int number, failed;
+    struct sw_error err;
+};
+
+static void *run_some(void *argument) {
+    struct worker *w = argument;
+    const char *argv[] = {"/bin/sh", "-c", "echo >/x; exit 9", NULL};
+    for (int i = 0; i < 5; i++) {
+        struct sw_overlay overlay = box.overlay;
+        struct sw_sandbox_spec spec = box.spec;
+        struct sw_sandbox *s;
+        char upper[32], work[32];
+        int status = 0;
+        snprintf(upper, sizeof upper, "fs-%d-%d", w->number, i);
+        snprintf(work, sizeof work, "work-%d-%d", w->number, i);
+        if (mkdirat(overlay.scratch_dir, upper, 0755) < 0 ||
+            mkdirat(overlay.scratch_dir, work, 0755) < 0)
+            w->failed++;
+        overlay.upper = upper;
+        overlay.work = work;
+        spec.overlay = &overlay;
+        spec.argv = argv;
+        spec.stdout_fd = spec.stderr_fd = -1;
+        if (sw_sandbox_start(&spec, &s, &w->err)) {
+            w->failed++;
+            continue;
+        }
+        if (sw_sandbox_wait(s, &status, NULL, &w->err) || status != 9) w->failed++;
+        sw_sandbox_free(s);
+        strcat(upper, "/x");
+        if (faccessat(overlay.scratch_dir, upper, F_OK, 0) < 0) w->failed++;
+    }
+    return NULL;
+}
+
+static void threads_run_sandboxes_at_once(void **state) {
+    struct worker workers[WORKERS] = {0};
+    for (int i = 0; i < WORKERS; i++) {
+        workers[i].number = i;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, run_some, &workers[i]), 0);
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        pthread_join(workers[i].thread, NULL);
+        if (workers[i].failed) fail_msg("%d failed: %s", workers[i].failed, workers[i].err.text);
+    }
+}
+
 static void fuse_stands_in_for_the_kernel(void **state) {
     struct sw_overlay_mode mode = box.mode;
     struct sw_mount m = {.kind = SW_MOUNT_FILE, .target = "/run/x", .content = SW_STR("s\n")};
@@ -542,6 +609,8 @@ int main(void) {
         T(dies_with_its_parent),
         T(limits_need_a_control_group),
         T(memory_above_the_limit_is_an_oom_kill),
+        T(an_image_may_have_no_layers),
+        T(threads_run_sandboxes_at_once),
         T(hundreds_of_layers_are_mounted),
         T(fuse_stands_in_for_the_kernel),
         T(relay_connects_two_terminals),
