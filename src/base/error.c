@@ -61,7 +61,7 @@ enum sw_code sw_fail_at(struct sw_error *err, enum sw_code code, int errnum, con
     return code;
 }
 
-static void append(struct sw_error *err, const char *fmt, va_list args) {
+static SW_PRINTF(2, 0) void append(struct sw_error *err, const char *fmt, va_list args) {
     size_t len = strlen(err->text);
     vsnprintf(err->text + len, sizeof err->text - len, fmt, args);
 }

@@ -66,7 +66,8 @@ static void add_groups(struct sw_str group, struct sw_user *user) {
     struct sw_str f[FIELDS], rest = group, member;
     while (next_line(&rest, f)) {
         uint32_t gid;
-        if (!number(f[2], &gid) || gid == user->gid) continue;
+        if (!number(f[2], &gid) || gid == user->gid)
+            continue; /* the primary one is there already */
         struct sw_str members = f[3];
         while (sw_str_next(&members, ',', &member)) {
             if (!sw_str_eq(sw_str_trim(member), user->name)) continue;
@@ -96,9 +97,11 @@ enum sw_code sw_user_find(struct sw_source *view, struct sw_arena *arena, struct
             return sw_fail(err, SW_NOT_FOUND,
                            "there is no group \"%.*s\" in the image's /etc/group",
                            SW_ARG(who.group));
-        return SW_OK;
     }
-    if (ret->name.len) add_groups(group, ret);
+    /* The primary group is a supplementary one, too: a process that gives it up would else get at
+     * what the group is denied (CVE-2022-36109). */
+    ret->groups[ret->n_groups++] = ret->gid;
+    if (!who.group.ptr && ret->name.len) add_groups(group, ret);
     return SW_OK;
 }
 

@@ -12,7 +12,7 @@ struct sw_user {
     uint32_t uid, gid;
     struct sw_str name;             /* "" where the image does not name the uid */
     struct sw_str home;             /* "/" where it does not say */
-    uint32_t groups[SW_GROUPS_MAX]; /* supplementary, the primary one not repeated */
+    uint32_t groups[SW_GROUPS_MAX]; /* supplementary, the primary one first */
     size_t n_groups;
 };
 

@@ -41,8 +41,8 @@ static enum sw_code run_update(struct sw_invocation *inv, struct sw_error *err) 
     enum sw_code code = sw_scan_state_dir(inv, &root, &dir, err);
     if (code) return code;
     bool quiet = sw_opt_flag(inv, "quiet");
-    struct sw_progress *progress = sw_progress_new(
-        quiet ? SW_PROGRESS_QUIET : SW_PROGRESS_AUTO, STDERR_FILENO, inv->color_err);
+    struct sw_progress *progress = sw_progress_new(quiet ? SW_PROGRESS_QUIET : SW_PROGRESS_AUTO,
+                                                   STDERR_FILENO, inv->color_err);
     struct sw_scan_update options = {.dir = dir,
                                      .sources = inv->args,
                                      .goproxy = goproxy(inv->arena),
@@ -56,9 +56,10 @@ static enum sw_code run_update(struct sw_invocation *inv, struct sw_error *err) 
     if (result.unchanged)
         printf("the advisory database is up to date\n");
     else
-        printf("%llu advisories about %llu packages and versions, %llu withdrawn left out; %llu KiB\n",
-               (unsigned long long)result.advisories, (unsigned long long)result.rows,
-               (unsigned long long)result.withdrawn, (unsigned long long)result.size_bytes / 1024);
+        printf(
+            "%llu advisories about %llu packages and versions, %llu withdrawn left out; %llu KiB\n",
+            (unsigned long long)result.advisories, (unsigned long long)result.rows,
+            (unsigned long long)result.withdrawn, (unsigned long long)result.size_bytes / 1024);
     return SW_OK;
 }
 
@@ -101,8 +102,8 @@ static void print_status(const struct sw_scan_db *db, const struct sw_scan_db_st
            (unsigned long long)sw_advdb_count(&db->advdb, SW_ADVDB_VULNS),
            (unsigned long long)sw_advdb_count(&db->advdb, SW_ADVDB_PACKAGES),
            (unsigned long long)sw_advdb_count(&db->advdb, SW_ADVDB_ROWS));
-    printf("%-14s %10s %10s  %-20s  %-20s  %s\n", "SOURCE", "ADVISORIES", "ROWS", "NEWEST", "FETCHED",
-           "LICENCE, PLACE");
+    printf("%-14s %10s %10s  %-20s  %-20s  %s\n", "SOURCE", "ADVISORIES", "ROWS", "NEWEST",
+           "FETCHED", "LICENCE, PLACE");
     for (size_t i = 0; i < s->n_sources; i++) {
         const struct sw_scan_source_status *q = &s->sources[i];
         printf("%-14.*s %10lld %10lld  %-20.*s  %-20.*s  %.*s%s%.*s\n", SW_ARG(q->name),
@@ -112,7 +113,8 @@ static void print_status(const struct sw_scan_db *db, const struct sw_scan_db_st
     }
     int64_t age = (sw_now_unix_s() - s->oldest_fetch) / 86400;
     if (age > 7)
-        fprintf(stderr, "slipway: the advisories were checked %lld days ago; run `slipway db update`\n",
+        fprintf(stderr,
+                "slipway: the advisories were checked %lld days ago; run `slipway db update`\n",
                 (long long)age);
 }
 
@@ -131,8 +133,10 @@ static enum sw_code run_status(struct sw_invocation *inv, struct sw_error *err) 
     if (!code) code = sw_scan_db_status(inv->arena, &db, &status, err);
     if (!code) code = sw_advdb_manifest(&db.advdb, &manifest, err);
     if (code) return code;
-    if (inv->format && !strcmp(inv->format, "json")) printf("%.*s\n", SW_ARG(manifest));
-    else print_status(&db, &status);
+    if (inv->format && !strcmp(inv->format, "json"))
+        printf("%.*s\n", SW_ARG(manifest));
+    else
+        print_status(&db, &status);
     return SW_OK;
 }
 
@@ -147,8 +151,8 @@ const struct sw_command sw_cmd_db_status = {
 
 static enum sw_code run_verify(struct sw_invocation *inv, struct sw_error *err) {
     SW_SCAN_DB struct sw_scan_db db = {0};
-    enum sw_code code = inv->n_args ? sw_scan_db_open_file(inv->args[0], &db, err)
-                                    : open_db(inv, &db, err);
+    enum sw_code code =
+        inv->n_args ? sw_scan_db_open_file(inv->args[0], &db, err) : open_db(inv, &db, err);
     if (!code) code = sw_advdb_verify(&db.advdb, err);
     if (!code) printf("every page and the digest match\n");
     return code;
@@ -169,13 +173,16 @@ static enum sw_code run_export(struct sw_invocation *inv, struct sw_error *err) 
     if (code) return code;
     if (!strcmp(inv->args[0], "-")) return sw_write_full(STDOUT_FILENO, db.map, db.size, err);
     const char *slash = strrchr(inv->args[0], '/');
-    const char *dir = !slash ? "." : slash == inv->args[0] ? "/"
-                      : sw_arena_cstr(inv->arena, sw_str_n(inv->args[0], (size_t)(slash - inv->args[0])));
+    const char *dir =
+        !slash ? "."
+        : slash == inv->args[0]
+            ? "/"
+            : sw_arena_cstr(inv->arena, sw_str_n(inv->args[0], (size_t)(slash - inv->args[0])));
     SW_FD int fd = -1;
     code = sw_open_at(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, &fd, err);
     if (!code)
-        code = sw_write_file_at(fd, slash ? slash + 1 : inv->args[0], 0644, sw_str_n(db.map, db.size),
-                                err);
+        code = sw_write_file_at(fd, slash ? slash + 1 : inv->args[0], 0644,
+                                sw_str_n(db.map, db.size), err);
     return code;
 }
 

@@ -44,7 +44,7 @@ static enum sw_code rows(const struct sw_invocation *inv, const struct sw_image_
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     SW_SESSION struct sw_session session = {0};
     struct sw_image_read image;
-    enum sw_code code = sw_session_open(inv, 0, &session, err);
+    enum sw_code code = sw_session_open(inv, SW_SESSION_READ_ONLY, &session, err);
     if (!code) code = sw_image_read(session.store, inv->arena, sw_str(inv->args[0]), &image, err);
     if (code) return code;
     if (inv->format && strcmp(inv->format, "table") != 0) return rows(inv, &image, err);

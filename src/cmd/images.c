@@ -93,7 +93,7 @@ static void table(const struct sw_invocation *inv, const struct sw_images *image
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     SW_SESSION struct sw_session session = {0};
     struct sw_images images;
-    enum sw_code code = sw_session_open(inv, 0, &session, err);
+    enum sw_code code = sw_session_open(inv, SW_SESSION_READ_ONLY, &session, err);
     if (!code) code = sw_tags_list(session.store, inv->arena, &images, err);
     if (code) return code;
     if (sw_opt_flag(inv, "quiet") || sw_opt_flag(inv, "quiet-names")) {

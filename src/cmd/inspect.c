@@ -59,7 +59,7 @@ static enum sw_code describe(struct sw_invocation *inv, struct sw_store *store, 
 
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     SW_SESSION struct sw_session session = {0};
-    enum sw_code code = sw_session_open(inv, 0, &session, err);
+    enum sw_code code = sw_session_open(inv, SW_SESSION_READ_ONLY, &session, err);
     SW_BUF struct sw_buf all;
     struct sw_json_writer w;
     sw_buf_init(&all, 0);

@@ -16,7 +16,9 @@ static enum sw_code parse_age(const char *text, int64_t *ret_s, struct sw_error 
     uint64_t n;
     for (size_t i = 0; s.len && i < sizeof units / sizeof units[0]; i++) {
         if (s.ptr[s.len - 1] != units[i].unit) continue;
-        if (!sw_str_u64(sw_str_sub(s, 0, s.len - 1), &n) || n > (uint64_t)(INT64_MAX / units[i].seconds)) break;
+        if (!sw_str_u64(sw_str_sub(s, 0, s.len - 1), &n) ||
+            n > (uint64_t)(INT64_MAX / units[i].seconds))
+            break;
         *ret_s = (int64_t)n * units[i].seconds;
         return SW_OK;
     }

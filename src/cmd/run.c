@@ -244,6 +244,13 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_build_tools tools = {
         .store = session.store, .pool = session.pool, .userns = &session.userns};
     code = sw_container_run(&tools, &o, inv->arena, &status, err);
+    if (code == SW_UNSUPPORTED && o.network == SW_NETWORK_PRIVATE && !sw_opt(inv, "network")) {
+        /* The program that carries packets is there and does not work. */
+        fprintf(stderr, "slipway: note: the container has no way out to the network: %s\n",
+                err->text);
+        o.network = SW_NETWORK_NONE;
+        code = sw_container_run(&tools, &o, inv->arena, &status, err);
+    }
     if (!code || code == SW_CHILD) inv->exit_status = status;
     return code;
 }

@@ -56,7 +56,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
         return sw_fail(err, SW_USAGE, "save: name the output with -o PATH, or redirect it");
     SW_SESSION struct sw_session session = {0};
     struct sw_save_image *images = sw_arena_array(inv->arena, (size_t)inv->n_args, sizeof *images);
-    enum sw_code code = sw_session_open(inv, 0, &session, err);
+    enum sw_code code = sw_session_open(inv, SW_SESSION_READ_ONLY, &session, err);
     if (!code) code = collect(inv, session.store, images, err);
     if (code) return code;
     enum sw_save_format kind = docker ? SW_SAVE_DOCKER : SW_SAVE_OCI;

@@ -27,7 +27,8 @@ static const struct sw_option options[] = {
     {"severity", 0, "LIST", "list, and fail on, these severities only: CRITICAL,HIGH"},
     {"ignore-unfixed", 0, NULL, "leave out findings without a fix"},
     {"policy", 0, "FILE", "the rules of the verdict (YAML)"},
-    {"ignorefile", 0, "FILE", "findings that were accepted (default: .slipwayignore, .trivyignore)"},
+    {"ignorefile", 0, "FILE",
+     "findings that were accepted (default: .slipwayignore, .trivyignore)"},
     {"vex", 0, "FILE", "OpenVEX statements", SW_OPT_LIST},
     {"show-suppressed", 0, NULL, "list what was ignored or cleared, too"},
     {"severity-order", 0, "LIST", "whose rating decides: own,nvd,ghsa,bitnami ..."},
@@ -164,8 +165,9 @@ static enum sw_code choose_target(struct session *s, struct sw_scan_options *o,
         given++;
     }
     if (given != 1)
-        return sw_fail(err, SW_USAGE, "name one thing to scan: IMAGE, --input FILE, --rootfs DIR, "
-                                      "--binary FILE or --sbom FILE");
+        return sw_fail(err, SW_USAGE,
+                       "name one thing to scan: IMAGE, --input FILE, --rootfs DIR, "
+                       "--binary FILE or --sbom FILE");
     o->name = sw_opt(inv, "image");
     o->platform = sw_opt(inv, "platform");
     return SW_OK;
@@ -186,9 +188,9 @@ static enum sw_code read_target(struct session *s, struct sw_error *err) {
                       : sw_arena_printf(s->inv->arena, "%s/layers", s->dir).ptr;
     o.temp_dir = sw_scan_temp_dir();
     o.pool = sw_pool_new(0, 0);
-    enum sw_progress_mode mode =
-        sw_opt_flag(s->inv, "quiet") || s->trivy || !isatty(STDERR_FILENO) ? SW_PROGRESS_QUIET
-                                                                           : SW_PROGRESS_AUTO;
+    enum sw_progress_mode mode = sw_opt_flag(s->inv, "quiet") || s->trivy || !isatty(STDERR_FILENO)
+                                     ? SW_PROGRESS_QUIET
+                                     : SW_PROGRESS_AUTO;
     o.progress = sw_progress_new(mode, STDERR_FILENO, s->inv->color_err);
     code = sw_scan_inventory(s->inv->arena, &o, &s->inventory, NULL, err);
     sw_progress_free(o.progress);
@@ -209,8 +211,7 @@ static enum sw_code apply_ignore_file(struct session *s, struct sw_error *err) {
         if (access(usual[i], F_OK) == 0) path = usual[i];
     if (!path) return SW_OK;
     enum sw_code code = read_text(s->inv->arena, path, &text, err);
-    if (!code)
-        code = sw_triage_ignore(s->inv->arena, text, &s->matches, s->now, &notes, err);
+    if (!code) code = sw_triage_ignore(s->inv->arena, text, &s->matches, s->now, &notes, err);
     for (size_t i = 0; i < notes.len && !code; i++)
         fprintf(stderr, "slipway: %s: %.*s\n", path, SW_ARG(notes.ptr[i]));
     return code ? sw_context(err, "%s", path) : SW_OK;
@@ -222,8 +223,7 @@ static enum sw_code apply_vex(struct session *s, struct sw_error *err) {
     for (size_t i = 0; i < n; i++) {
         struct sw_str text;
         enum sw_code code = read_text(s->inv->arena, files[i], &text, err);
-        if (!code)
-            code = sw_triage_vex(s->inv->arena, text, s->inventory.target, &s->matches, err);
+        if (!code) code = sw_triage_vex(s->inv->arena, text, s->inventory.target, &s->matches, err);
         if (code) return sw_context(err, "%s", files[i]);
     }
     return SW_OK;
@@ -269,8 +269,7 @@ static enum sw_code print_report(struct session *s, struct sw_error *err) {
         code = write_out(s, attest, &out, err);
     }
     /* A machine's report says it inside; a person who reads something else hears it as well. */
-    if (!code && (s->format != SW_REPORT_TABLE || output) &&
-        s->decision.verdict != SW_VERDICT_PASS)
+    if (!code && (s->format != SW_REPORT_TABLE || output) && s->decision.verdict != SW_VERDICT_PASS)
         for (size_t i = 0; i < s->decision.reasons.len; i++)
             fprintf(stderr, "slipway: %s: %.*s\n", sw_verdict_name(s->decision.verdict),
                     SW_ARG(s->decision.reasons.ptr[i]));
@@ -285,7 +284,8 @@ static enum sw_code choose_exit(struct session *s, struct sw_error *err) {
     if (code) return code;
     /* As trivy, nobody is stopped who did not ask for it; who asks must not take a scan that saw
      * too little for a clean one. */
-    if (s->decision.verdict == SW_VERDICT_FAIL) s->inv->exit_status = (int)on_fail;
+    if (s->decision.verdict == SW_VERDICT_FAIL)
+        s->inv->exit_status = (int)on_fail;
     else if (s->decision.verdict == SW_VERDICT_CANNOT_TELL && (!s->trivy || (asked && on_fail)))
         s->inv->exit_status = EXIT_CANNOT_TELL;
     return SW_OK;
@@ -296,7 +296,8 @@ static enum sw_code scan(struct session *s, struct sw_error *err) {
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
     if (!code) code = read_options(s, err);
     if (!code)
-        code = file ? sw_scan_db_open_file(file, &s->db, err) : sw_scan_db_open(s->dir, &s->db, err);
+        code =
+            file ? sw_scan_db_open_file(file, &s->db, err) : sw_scan_db_open(s->dir, &s->db, err);
     if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
     if (!code) code = read_target(s, err);
     if (code) return code;
@@ -305,8 +306,8 @@ static enum sw_code scan(struct session *s, struct sw_error *err) {
     if (!code) code = apply_ignore_file(s, err);
     if (!code) code = apply_vex(s, err);
     if (code) return code;
-    sw_policy_decide(s->inv->arena, &s->policy, &s->inventory, &s->matches,
-                     s->status.oldest_fetch, s->now, &s->decision);
+    sw_policy_decide(s->inv->arena, &s->policy, &s->inventory, &s->matches, s->status.oldest_fetch,
+                     s->now, &s->decision);
     code = print_report(s, err);
     return code ? code : choose_exit(s, err);
 }

@@ -40,9 +40,14 @@ enum sw_code sw_session_open(const struct sw_invocation *inv, unsigned flags,
     sw_cancel_install();
     if (!code && (flags & SW_SESSION_ROOT)) code = sw_userns_enter(&ret->userns, err);
     if (code) return code;
-    struct sw_store_options options = {.root = root.ptr,
-                                       .read_only = (flags & SW_SESSION_READ_ONLY) != 0};
+    struct sw_store_options options = {.root = root.ptr};
     code = sw_store_open(&options, &ret->store, err);
+    /* Looking is possible where writing is not. */
+    if (code && (flags & SW_SESSION_READ_ONLY)) {
+        struct sw_error second = {0};
+        options.read_only = true;
+        if (!sw_store_open(&options, &ret->store, &second)) code = SW_OK;
+    }
     if (!code && (flags & SW_SESSION_PROGRESS)) code = open_progress(inv, ret, err);
     if (code) {
         sw_session_close(ret);

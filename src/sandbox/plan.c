@@ -355,7 +355,8 @@ enum sw_code sw_plan_build(const struct sw_sandbox_spec *spec, struct sw_arena *
     p->stdio[1] = spec->tty ? -1 : spec->stdout_fd;
     p->stdio[2] = spec->tty ? -1 : spec->stderr_fd;
     p->new_net = spec->network != SW_NETWORK_HOST;
-    p->wait_for_network = spec->network == SW_NETWORK_PRIVATE;
+    p->wait_for_network = p->new_net;
+    p->wants_way_out = spec->network == SW_NETWORK_PRIVATE;
     if (spec->hostname) {
         p->hostname = sw_arena_cstr(arena, sw_str(spec->hostname));
         p->hostname_len = strlen(spec->hostname);

@@ -74,8 +74,10 @@ struct plan {
     const char *shm_data;
     bool insecure;
     bool new_net;
-    bool wait_for_cgroup;  /* the parent moves us first; the cgroup namespace is made after it */
-    bool wait_for_network; /* the way out is made while we mount */
+    bool wait_for_cgroup; /* the parent moves us first; the cgroup namespace is made after it */
+    /* The namespace is opened, and the way out is made, while we mount; before the command, which
+     * might end at once. */
+    bool wait_for_network, wants_way_out;
     enum plan_cgroup cgroup;
     const struct plan_cgroup_bind *cgroup_binds;
     size_t n_cgroup_binds;

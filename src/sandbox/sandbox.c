@@ -235,10 +235,8 @@ static enum sw_code serve_child(struct sw_sandbox *s, struct plan *p, struct sw_
         if (!code) go(s);
     }
     if (!code && p->new_net) code = open_netns(s, err);
-    if (!code && p->wait_for_network) {
-        code = sw_net_helper_start(s->pid, &s->helper, err);
-        if (!code) go(s);
-    }
+    if (!code && p->wants_way_out) code = sw_net_helper_start(s->pid, &s->helper, err);
+    if (!code && p->wait_for_network) go(s);
     if (!code) code = listen_to_child(s, err);
     return code;
 }
