@@ -368,6 +368,23 @@ static void outlines_list_what_a_target_takes(void **state) {
         SW_NOT_FOUND, err);
 }
 
+static void outlines_prefer_what_the_target_says(void **state) {
+    const struct sw_dockerfile *file =
+        parse("ARG B=1\nARG A=$B\nFROM scratch AS base\nARG A\n"
+              "RUN --mount=type=secret,id=s x\nFROM base AS top\nARG A=9\n"
+              "RUN --mount=type=secret,id=s,required x\n");
+    struct sw_df_vars automatic = {.arena = &arena};
+    struct sw_df_outline o;
+    assert_ok(sw_df_outline(&arena, file, SW_STR(""), (struct sw_df_env){0}, &automatic, &o, &err),
+              err);
+    assert_int_equal(o.n_args, 2); /* A of the target; B, which the base's A needs */
+    assert_str(o.args[0].name, "B");
+    assert_str(o.args[1].name, "A");
+    assert_str(o.args[1].value, "9");
+    assert_int_equal(o.n_secrets, 1);
+    assert_true(o.secrets[0].required);
+}
+
 static void targets_are_the_stages(void **state) {
     size_t n;
     const struct sw_df_target *t =
@@ -397,6 +414,7 @@ int main(void) {
         TEST(options_skip_and_enable),
         TEST(a_target_limits_what_is_checked),
         TEST(outlines_list_what_a_target_takes),
+        TEST(outlines_prefer_what_the_target_says),
         TEST(targets_are_the_stages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
