@@ -190,6 +190,24 @@ static enum sw_code finish_image(struct load *l, const struct sw_descriptor *tar
     return SW_OK;
 }
 
+/* One name cannot be given to several images. */
+static enum sw_code check_single(struct load *l, size_t n, bool chosen, struct sw_error *err) {
+    if (!l->options->tag.len || chosen || n <= 1) return SW_OK;
+    return sw_fail(err, SW_USAGE, "the archive has %zu images; say which one gets the name", n);
+}
+
+/* Entries that name different images. */
+static size_t distinct(const struct sw_index *index) {
+    size_t n = 0;
+    for (size_t i = 0; i < index->n_manifests; i++) {
+        bool again = false;
+        for (size_t j = 0; j < i && !again; j++)
+            again = sw_digest_eq(&index->manifests[i].digest, &index->manifests[j].digest);
+        n += !again;
+    }
+    return n;
+}
+
 static enum sw_code load_layout(struct load *l, struct sw_error *err) {
     SW_BUF struct sw_buf text;
     struct sw_index index;
@@ -205,6 +223,7 @@ static enum sw_code load_layout(struct load *l, struct sw_error *err) {
     const struct sw_descriptor *only = NULL;
     if (l->options->name.len && (code = sw_layout_find(l->a, &index, l->options->name, &only, err)))
         return code;
+    if ((code = check_single(l, distinct(&index), only, err))) return code;
     for (size_t i = 0; i < index.n_manifests; i++) {
         const struct sw_descriptor *d = &index.manifests[i];
         if (only && only != d) continue;
@@ -275,6 +294,7 @@ static enum sw_code load_docker(struct load *l, struct sw_error *err) {
     enum sw_code code = SW_OK;
     if (l->options->name.len)
         code = sw_docker_archive_find(l->a, &l->docker, l->options->name, &only, err);
+    if (!code) code = check_single(l, l->docker.n_images, only, err);
     for (size_t i = 0; !code && i < l->docker.n_images; i++)
         if (!only || only == &l->docker.images[i])
             code = load_docker_image(l, &l->docker.images[i], err);
@@ -310,9 +330,6 @@ enum sw_code sw_archive_load(struct sw_store *store, struct sw_arena *a, int fd,
     if (!code) code = sw_archive_source_open(store, fd, &l.src, err);
     if (code) return sw_context(err, "loading images");
     code = load_any(&l, err);
-    if (!code && l.options->tag.len && l.loaded.len > 1)
-        code = sw_fail(err, SW_USAGE, "the archive has %zu images; say which one gets the name",
-                       l.loaded.len);
     if (!code) {
         ret->ptr = sw_arena_array(a, l.loaded.len + 1, sizeof *ret->ptr);
         if (l.loaded.len) memcpy(ret->ptr, l.loaded.ptr, l.loaded.len * sizeof *ret->ptr);

@@ -358,7 +358,10 @@ static enum sw_code build(struct sw_store *s, const struct sw_unpack_layer *laye
     uint64_t size;
     enum sw_code code = sw_blob_open(s, &layer->blob, &fd, &size, err);
     if (code) return code;
-    struct sw_layer_stream_options options = {.threaded = sw_cpu_count() > 1 && size > (1 << 18)};
+    struct sw_layer_stream_options options = {
+        .alg = (enum sw_digest_alg)layer->diff_id.alg,
+        .threaded = sw_cpu_count() > 1 && size > (1 << 18),
+    };
     SW_LAYER_STREAM struct sw_layer_stream *stream = sw_layer_stream_new(fd, &options);
     struct builder b = {0};
     sw_arena_init(&b.arena, POOL_MAX);

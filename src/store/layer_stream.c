@@ -192,7 +192,7 @@ struct sw_layer_stream *sw_layer_stream_new(int fd, const struct sw_layer_stream
     if (options) s->options = *options;
     if (!s->options.max_bytes) s->options.max_bytes = MAX_BYTES_DEFAULT;
     s->decompressor = sw_decompressor_new(s->options.max_bytes);
-    sw_hasher_init(&s->hasher, SW_SHA256);
+    sw_hasher_init(&s->hasher, s->options.alg ? s->options.alg : SW_SHA256);
     s->input = sw_malloc(INPUT_SIZE);
     for (unsigned i = 0; i < (s->options.threaded ? N_CHUNKS : 1); i++)
         s->ring[i].bytes = sw_malloc(CHUNK_SIZE);

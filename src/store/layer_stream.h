@@ -10,7 +10,8 @@
 #include "codec/tar_reader.h"
 
 struct sw_layer_stream_options {
-    uint64_t max_bytes; /* that may come out; 0 stands for 256 GiB */
+    uint64_t max_bytes;     /* that may come out; 0 stands for 256 GiB */
+    enum sw_digest_alg alg; /* of the digest; NONE stands for SHA-256 */
     bool threaded;
     /* Called from the thread that consumes, with compressed bytes read; may be NULL. */
     void (*progress)(void *ctx, uint64_t read_bytes);
@@ -28,7 +29,7 @@ struct sw_tar_source sw_layer_stream_source(struct sw_layer_stream *s);
 /* The next chunk, as the source gives it; empty at the end. */
 SW_NODISCARD enum sw_code sw_layer_stream_next(struct sw_layer_stream *s, struct sw_str *ret,
                                                struct sw_error *err);
-/* Reads what is left and gives the digest (sha256) and length of all that came out. */
+/* Reads what is left and gives the digest and length of all that came out. */
 SW_NODISCARD enum sw_code sw_layer_stream_finish(struct sw_layer_stream *s,
                                                  struct sw_digest *ret_digest, uint64_t *ret_bytes,
                                                  struct sw_error *err);

@@ -104,6 +104,7 @@ static enum sw_code unpack(struct job *j, struct sw_error *err) {
     if (code) return code;
     struct sw_layer_stream_options options = {
         .max_bytes = j->options->max_bytes,
+        .alg = (enum sw_digest_alg)j->layer->diff_id.alg,
         .threaded = j->threaded && j->total >= THREAD_MIN_BYTES,
         .progress = j->options->progress ? on_progress : NULL,
         .ctx = j,

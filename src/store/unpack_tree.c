@@ -358,7 +358,7 @@ static enum sw_code put_file(struct sw_unpacker *u, struct sw_tar_reader *r,
         if (!code) code = sw_open_at(at->dir, at->name, flags, 0600, &fd, err);
     }
     if (code || (code = write_content(u, r, fd, e->size, err))) return code;
-    u->bytes += 4096 - u->bytes % 4096;
+    u->bytes = (u->bytes + 4095) / 4096 * 4096; /* about what the file system takes */
     struct sw_unpack_attributes attr = attributes_of(e);
     return sw_unpacker_attributes(u, at, fd, &attr, err);
 }
@@ -517,8 +517,8 @@ static enum sw_code put_entry(struct sw_unpacker *u, struct sw_tar_reader *r,
     }
 }
 
-enum sw_code sw_unpacker_tree(struct sw_unpacker *u, struct sw_tar_source source,
-                              struct sw_error *err) {
+static enum sw_code put_all(struct sw_unpacker *u, struct sw_tar_source source,
+                            struct sw_error *err) {
     struct sw_tar_limits limits = {.entries = u->options->max_entries ? u->options->max_entries
                                                                       : ENTRIES_DEFAULT};
     SW_TAR_READER struct sw_tar_reader r;
@@ -540,4 +540,12 @@ enum sw_code sw_unpacker_tree(struct sw_unpacker *u, struct sw_tar_source source
         if ((u->entries & 255) == 0 && (code = sw_cancel_check(err))) return code;
         if ((code = sw_arena_check(&u->arena, "unpacking a layer", err))) return code;
     }
+}
+
+enum sw_code sw_unpacker_tree(struct sw_unpacker *u, struct sw_tar_source source,
+                              struct sw_error *err) {
+    enum sw_code code = put_all(u, source, err);
+    /* Many layers may wait to be finished: they shall not hold descriptors meanwhile. */
+    forget_dirs(u);
+    return code;
 }

@@ -1,5 +1,6 @@
 #include "store_fixture.h"
 
+#include <sched.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -440,6 +441,67 @@ static void many_processes_unpack_a_layer_once(void **state) {
     fixture_free(f);
 }
 
+/* A user namespace with one ID: what a rootless build has where newuidmap is missing. */
+static int enter_single_id_namespace(void) {
+    char map[64];
+    snprintf(map, sizeof map, "0 %u 1", (unsigned)geteuid());
+    if (unshare(CLONE_NEWUSER)) return -1;
+    int fd = open("/proc/self/setgroups", O_WRONLY);
+    if (fd >= 0 && write(fd, "deny", 4) != 4) return -1;
+    close(fd);
+    fd = open("/proc/self/uid_map", O_WRONLY);
+    if (fd < 0 || write(fd, map, strlen(map)) < 0) return -1;
+    return close(fd);
+}
+
+static int unpack_in_namespace(const char *root, const struct sw_unpack_layer *layer,
+                               bool remember) {
+    struct sw_store *s;
+    struct sw_error err;
+    struct sw_snapshot out;
+    struct sw_unpack_notes notes = {0};
+    struct sw_store_options options = {.root = root};
+    struct sw_unpack_options unpack = {.form = SW_OVERLAY_USER, .remember_owner = remember};
+    if (enter_single_id_namespace()) return 77;
+    if (sw_store_open(&options, &s, &err)) return 2;
+    enum sw_code code = sw_unpack_layers(s, NULL, layer, 1, &unpack, &out, &notes, &err);
+    if (code) return code == SW_IO || code == SW_DENIED ? 3 : 4;
+    sw_store_free(s);
+    return notes.owners == 2 && notes.devices == 1 && out.id == 1 ? 0 : 5;
+}
+
+static void owners_are_remembered_where_chown_is_refused(void **state) {
+    struct fixture *f = fixture_new();
+    struct layer l;
+    char value[32] = "";
+    (void)state;
+    layer_init(&l);
+    struct sw_tar_entry e = {
+        .path = SW_STR("home"), .type = SW_TAR_DIR, .mode = 0700, .uid = 1000, .gid = 100};
+    layer_entry(&l, &e, NULL);
+    e.path = SW_STR("home/f");
+    e.type = SW_TAR_FILE;
+    layer_entry(&l, &e, "x");
+    layer_file(&l, "mine", 0644, "x");
+    struct sw_tar_entry null_device = {
+        .path = SW_STR("null"), .type = SW_TAR_CHAR, .mode = 0666, .devmajor = 1, .devminor = 3};
+    layer_entry(&l, &null_device, NULL);
+    struct sw_unpack_layer layer = layer_put(&l, f->store);
+    int status;
+    for (int remember = 0; remember < 2; remember++) {
+        pid_t child = fork();
+        if (child == 0) _exit(unpack_in_namespace(f->root, &layer, remember));
+        waitpid(child, &status, 0);
+        if (WEXITSTATUS(status) == 77) skip();
+        assert_int_equal(WEXITSTATUS(status), remember ? 0 : 3);
+    }
+    char path[160];
+    snprintf(path, sizeof path, "%s/slipway/snapshots/1/home/f", f->root);
+    assert_int_equal(getxattr(path, SW_UNPACK_OWNER_XATTR, value, sizeof value), 8);
+    assert_string_equal(value, "1000:100");
+    fixture_free(f);
+}
+
 /* ---- layer indexes ---- */
 
 static struct sw_layer_entry look(struct fixture *f, struct sw_rootfs *fs, const char *path,
@@ -587,6 +649,7 @@ int main(void) {
         cmocka_unit_test(zeros_become_holes),
         cmocka_unit_test(compressed_layers_unpack_once),
         cmocka_unit_test(many_processes_unpack_a_layer_once),
+        cmocka_unit_test(owners_are_remembered_where_chown_is_refused),
         cmocka_unit_test(index_answers_as_overlay_would),
         cmocka_unit_test(index_lists_merged_directories),
         cmocka_unit_test(damaged_index_is_built_again),
