@@ -153,11 +153,12 @@ static void need_parents(struct builder *b, struct sw_str path) {
     for (struct sw_str dir = parent_of(path); dir.len; dir = parent_of(dir)) {
         struct sw_layer_entry *e = find_entry(b, dir);
         if (e && e->type == SW_TAR_DIR && !e->whiteout) return;
-        bool hides = e && e->whiteout;
+        /* A directory takes the place of what is none; in that of a whiteout it hides. */
+        bool hides = e && (e->whiteout || e->opaque);
         e = need_entry(b, dir);
-        if (hides) *e = (struct sw_layer_entry){.path = e->path, .implicit = true, .mode = 0755};
+        *e = (struct sw_layer_entry){.path = e->path, .implicit = true, .mode = 0755};
         e->type = SW_TAR_DIR;
-        e->opaque = e->opaque || hides;
+        e->opaque = hides;
     }
 }
 
@@ -210,7 +211,8 @@ static enum sw_code add_whiteout(struct builder *b, struct sw_str path, struct s
     sw_buf_add(&target, hidden);
     struct sw_layer_entry *e = find_entry(b, sw_buf_str(&target));
     if (e) {
-        if (e->type == SW_TAR_DIR && !e->whiteout) e->opaque = true;
+        /* A link whose target has not come yet is not there for unpacking: it remembers. */
+        if ((e->type == SW_TAR_DIR || e->type == SW_TAR_HARDLINK) && !e->whiteout) e->opaque = true;
         return SW_OK;
     }
     e = need_entry(b, sw_buf_str(&target));
@@ -239,6 +241,7 @@ static enum sw_code add_entry(struct builder *b, struct sw_tar_reader *r,
     if (e->type == SW_TAR_HARDLINK) {
         struct sw_str target;
         if ((code = sw_tar_clean_path(e->linkname, &b->link, &target, err))) return code;
+        if (sw_str_eq(target, path)) return SW_OK;
         const struct sw_layer_entry *t = find_entry(b, target);
         if (t && !t->whiteout) made = *t;
         made.hardlink = true;
@@ -312,8 +315,8 @@ static void encode(const struct sw_layer_entry *e, struct record *r, struct sw_b
         .mode = (uint16_t)e->mode,
         .type = (uint8_t)e->type,
         .flags = (uint8_t)((e->hardlink ? FLAG_HARDLINK : 0) | (e->whiteout ? FLAG_WHITEOUT : 0) |
-                           (e->opaque ? FLAG_OPAQUE : 0) | (e->implicit ? FLAG_IMPLICIT : 0) |
-                           (e->content.ptr ? FLAG_CONTENT : 0)),
+                           (e->opaque && e->type == SW_TAR_DIR ? FLAG_OPAQUE : 0) |
+                           (e->implicit ? FLAG_IMPLICIT : 0) | (e->content.ptr ? FLAG_CONTENT : 0)),
     };
 }
 

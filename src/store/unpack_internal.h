@@ -10,6 +10,8 @@
 #ifndef SW_STORE_UNPACK_INTERNAL_H
 #define SW_STORE_UNPACK_INTERNAL_H
 
+#include <sys/stat.h>
+
 #include "base/arena.h"
 #include "base/map.h"
 #include "base/vec.h"
@@ -18,13 +20,19 @@
 
 #define SW_DIR_CACHE_SIZE 64
 
+struct sw_file_id {
+    uint64_t dev, ino;
+};
+
 struct sw_cached_dir {
     char *path; /* owned; NULL for an empty place */
     int fd;
 };
 
-/* A directory whose mode and times are set at the end, because creating entries changes them. */
+/* A directory whose mode and times are set at the end, because creating entries changes them. Told
+ * apart by inode: through links of the layer one directory may have several paths. */
 struct sw_late_dir {
+    struct sw_file_id id;
     struct sw_str path; /* arena */
     uint32_t mode;
     int64_t mtime_sec;
@@ -47,6 +55,7 @@ struct sw_unpacker {
     struct sw_unpack_notes notes;
     uint64_t bytes, entries;
     struct sw_buf path, link, scratch;
+    struct sw_buf root_path, dir_path; /* as the kernel names them; root_path ends with '/' */
 };
 
 void sw_unpacker_init(struct sw_unpacker *u, const struct sw_unpack_options *options, int root);
@@ -86,15 +95,18 @@ struct sw_unpack_attributes {
     const struct sw_tar_xattr *xattrs;
     size_t n_xattrs;
 };
+/* Records a directory, open at fd, to be settled in the end. */
+SW_NODISCARD enum sw_code sw_unpacker_late_dir(struct sw_unpacker *u, struct sw_str path, int fd,
+                                               const struct sw_unpack_attributes *attr,
+                                               bool implicit, struct sw_error *err);
 SW_NODISCARD enum sw_code sw_unpacker_attributes(struct sw_unpacker *u, const struct sw_place *at,
                                                  int fd, const struct sw_unpack_attributes *attr,
                                                  struct sw_error *err);
-/* The record of a directory, made or changed; valid until the next call. */
-struct sw_late_dir *sw_unpacker_late_dir(struct sw_unpacker *u, struct sw_str path, uint32_t mode,
-                                         int64_t mtime_sec, uint32_t mtime_nsec);
 /* Marks a directory so that overlay hides what is below it. */
 SW_NODISCARD enum sw_code sw_unpacker_set_opaque(struct sw_unpacker *u, int dir, const char *name,
                                                  struct sw_error *err);
+/* Overlay's sign for a name that is hidden. */
+bool sw_is_whiteout_node(const struct stat *st);
 /* Name of the attribute of an opaque directory; NULL for SW_OVERLAY_FILES. */
 const char *sw_overlay_opaque_xattr(enum sw_overlay_form form);
 

@@ -59,8 +59,7 @@ static enum found look_in_layer(struct sw_unpacker *u, int layer, struct sw_str 
         opaque = opaque || hides_below(u, dir);
         if (fstatat(dir, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
             return opaque || has_whiteout_file(u, dir, name) ? FOUND_HIDDEN : FOUND_NOTHING;
-        bool whiteout = S_ISCHR(ret_st->st_mode) && ret_st->st_rdev == makedev(0, 0);
-        if (whiteout) return FOUND_HIDDEN;
+        if (sw_is_whiteout_node(ret_st)) return FOUND_HIDDEN;
         if (!rest.ptr || !rest.len) {
             strcpy(ret_name, name);
             *ret_dir = sw_take_fd(&dir);
@@ -175,37 +174,47 @@ static enum sw_code copy_up(struct sw_unpacker *u, int from_dir, const char *fro
     return code;
 }
 
-/* Links to one lower file are linked to one another. */
+/* Links to one lower file are linked to one another: first maps a target to the path that was
+ * copied. */
+static enum sw_code finish_link(struct sw_unpacker *u, struct sw_late_link *l, const int *lower,
+                                size_t n_lower, struct sw_map *first, struct sw_error *err) {
+    SW_FD int dir = -1;
+    struct sw_place at;
+    struct stat st;
+    char name[NAME_MAX + 1];
+    struct sw_error missing;
+    enum sw_code code = sw_unpacker_place(u, l->path, &at, err);
+    if (code) return code;
+    bool taken = fstatat(at.dir, at.name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (taken && !sw_is_whiteout_node(&st)) return SW_OK;
+    if (taken && (code = sw_unpacker_clear(u, &at, err))) return code;
+    if ((code = sw_unpacker_place(u, l->path, &at, err))) return code;
+    struct sw_late_link *twin = sw_map_get(first, l->target);
+    struct sw_str source = twin ? twin->path : l->target;
+    SW_FREE char *text = sw_strndup(source.ptr, source.len);
+    /* Later entries of the layer may have brought the target after all. */
+    if (!sw_open_parent_beneath(u->root, text, &dir, name, sizeof name, &missing) &&
+        fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !sw_is_whiteout_node(&st) &&
+        sw_sys_linkat(dir, name, at.dir, at.name, 0) == 0)
+        return SW_OK;
+    sw_closep(&dir);
+    if (!look_below(u, lower, n_lower, l->target, &dir, name, &st))
+        return sw_fail(err, SW_NOT_FOUND,
+                       "a hard link to %.*s, which neither this layer nor one below has",
+                       SW_ARG(l->target));
+    if ((code = copy_up(u, dir, name, &st, l->path, err))) return code;
+    sw_map_put(first, l->target, l);
+    return SW_OK;
+}
+
+/* From the last to the first: of two links of one name the later one stays. */
 static enum sw_code finish_links(struct sw_unpacker *u, const int *lower, size_t n_lower,
                                  struct sw_error *err) {
-    SW_MAP struct sw_map first = {0}; /* target -> the path that was copied */
-    for (size_t i = 0; i < u->late_links.len; i++) {
+    SW_MAP struct sw_map first = {0};
+    for (size_t i = u->late_links.len; i-- > 0;) {
         struct sw_late_link *l = &u->late_links.ptr[i];
-        struct sw_str source = l->target;
-        struct sw_late_link *twin = sw_map_get(&first, l->target);
-        if (twin) source = twin->path;
-        /* Later entries of the layer may have brought the target after all. */
-        SW_FD int dir = -1;
-        struct sw_place at;
-        char name[NAME_MAX + 1];
-        struct sw_error missing;
-        enum sw_code code = sw_unpacker_place(u, l->path, &at, err);
-        if (!code) code = sw_unpacker_clear(u, &at, err);
-        if (!code) code = sw_unpacker_place(u, l->path, &at, err);
-        if (code) return sw_context(err, "%.*s", SW_ARG(l->path));
-        SW_FREE char *text = sw_strndup(source.ptr, source.len);
-        if (!sw_open_parent_beneath(u->root, text, &dir, name, sizeof name, &missing) &&
-            sw_sys_linkat(dir, name, at.dir, at.name, 0) == 0)
-            continue;
-        sw_closep(&dir);
-        struct stat st;
-        if (!look_below(u, lower, n_lower, l->target, &dir, name, &st))
-            return sw_fail(err, SW_NOT_FOUND,
-                           "%.*s: a hard link to %.*s, which neither this layer nor one below has",
-                           SW_ARG(l->path), SW_ARG(l->target));
-        if ((code = copy_up(u, dir, name, &st, l->path, err)))
+        if (finish_link(u, l, lower, n_lower, &first, err))
             return sw_context(err, "%.*s", SW_ARG(l->path));
-        sw_map_put(&first, l->target, l);
     }
     return SW_OK;
 }
@@ -244,11 +253,14 @@ static enum sw_code settle(struct sw_unpacker *u, const struct sw_late_dir *d,
                            struct sw_error *err) {
     SW_FREE char *path = sw_strndup(d->path.ptr, d->path.len);
     SW_FD int fd = -1;
-    enum sw_code code = sw_open_beneath(u->root, d->path.len ? path : ".",
-                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd, err);
+    enum sw_code code =
+        sw_open_beneath(u->root, d->path.len ? path : ".", O_RDONLY | O_DIRECTORY, 0, &fd, err);
     if (code && (err->sys_errno == ENOENT || err->sys_errno == ENOTDIR || err->sys_errno == ELOOP))
         return SW_OK;
     if (code) return code;
+    struct stat st;
+    if (fstat(fd, &st) < 0) return sw_fail_sys(err, errno, "look at %s", path);
+    if (st.st_dev != d->id.dev || st.st_ino != d->id.ino) return SW_OK;
     struct timespec times[2] = {{d->mtime_sec, d->mtime_nsec}, {d->mtime_sec, d->mtime_nsec}};
     if (fchmod(fd, d->mode) < 0 || futimens(fd, times) < 0)
         return sw_fail_sys(err, errno, "set mode and times of %s", path);

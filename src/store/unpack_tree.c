@@ -33,6 +33,8 @@ void sw_unpacker_init(struct sw_unpacker *u, const struct sw_unpack_options *opt
     sw_buf_init(&u->path, PATH_MAX);
     sw_buf_init(&u->link, PATH_MAX);
     sw_buf_init(&u->scratch, PATH_MAX);
+    sw_buf_init(&u->root_path, PATH_MAX);
+    sw_buf_init(&u->dir_path, (size_t)2 * PATH_MAX);
     for (size_t i = 0; i < SW_DIR_CACHE_SIZE; i++) u->dirs[i].fd = -1;
 }
 
@@ -52,6 +54,8 @@ void sw_unpacker_done(struct sw_unpacker *u) {
     sw_buf_done(&u->path);
     sw_buf_done(&u->link);
     sw_buf_done(&u->scratch);
+    sw_buf_done(&u->root_path);
+    sw_buf_done(&u->dir_path);
     sw_arena_done(&u->arena);
 }
 
@@ -78,7 +82,7 @@ const char *sw_overlay_opaque_xattr(enum sw_overlay_form form) {
     }
 }
 
-static bool is_whiteout_node(const struct stat *st) {
+bool sw_is_whiteout_node(const struct stat *st) {
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
@@ -103,21 +107,43 @@ enum sw_code sw_unpacker_set_opaque(struct sw_unpacker *u, int dir, const char *
 
 /* ---- directories ---- */
 
-struct sw_late_dir *sw_unpacker_late_dir(struct sw_unpacker *u, struct sw_str path, uint32_t mode,
-                                         int64_t mtime_sec, uint32_t mtime_nsec) {
-    uintptr_t at = (uintptr_t)sw_map_get(&u->late_index, path);
-    struct sw_late_dir *d;
-    if (at) {
-        d = &u->late_dirs.ptr[at - 1];
-    } else {
-        d = sw_vec_push(&u->late_dirs);
-        d->path = sw_arena_str(&u->arena, path);
-        sw_map_put(&u->late_index, d->path, (void *)(uintptr_t)u->late_dirs.len);
+/* The path of a directory without links on the way. Links may change before the directory is
+ * settled; the kernel knows where it really is. Without /proc the archive's path must do. */
+static struct sw_str real_path(struct sw_unpacker *u, struct sw_str path, int fd) {
+    struct sw_error ignored;
+    if (!u->root_path.len) {
+        if (sw_fd_path(u->root, &u->root_path, &ignored)) sw_buf_reset(&u->root_path);
+        sw_buf_add_char(&u->root_path, '/');
     }
-    d->mode = mode;
-    d->mtime_sec = mtime_sec;
-    d->mtime_nsec = mtime_nsec;
-    return d;
+    sw_buf_reset(&u->dir_path);
+    if (sw_fd_path(fd, &u->dir_path, &ignored)) return path;
+    struct sw_str real = sw_buf_str(&u->dir_path), root = sw_buf_str(&u->root_path);
+    if (real.len + 1 == root.len && sw_str_starts(root, real)) return SW_STR("");
+    return sw_str_starts(real, root) ? sw_str_from(real, root.len) : path;
+}
+
+enum sw_code sw_unpacker_late_dir(struct sw_unpacker *u, struct sw_str path, int fd,
+                                  const struct sw_unpack_attributes *attr, bool implicit,
+                                  struct sw_error *err) {
+    struct stat st;
+    if (fstat(fd, &st) < 0) return sw_fail_sys(err, errno, "look at a directory");
+    struct sw_file_id id = {.dev = st.st_dev, .ino = st.st_ino};
+    struct sw_str key = sw_str_n((const char *)&id, sizeof id);
+    uintptr_t at = (uintptr_t)sw_map_get(&u->late_index, key);
+    if (!at) {
+        (void)sw_vec_push(&u->late_dirs);
+        at = u->late_dirs.len;
+        sw_map_put(&u->late_index, sw_arena_str(&u->arena, key), (void *)at);
+    }
+    u->late_dirs.ptr[at - 1] = (struct sw_late_dir){
+        .id = id,
+        .path = sw_arena_str(&u->arena, path.len ? real_path(u, path, fd) : path),
+        .mode = attr->mode,
+        .mtime_sec = attr->mtime_sec,
+        .mtime_nsec = attr->mtime_nsec,
+        .implicit = implicit,
+    };
+    return SW_OK;
 }
 
 /* Makes one missing parent. A whiteout of this layer in its place becomes an opaque directory. */
@@ -127,7 +153,7 @@ static enum sw_code make_implicit(struct sw_unpacker *u, int dir, const char *na
     if (sw_sys_mkdirat(dir, name, 0755) < 0) {
         struct stat st;
         if (errno != EEXIST) return sw_fail_sys(err, errno, "make directory %s", name);
-        if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_whiteout_node(&st))
+        if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !sw_is_whiteout_node(&st))
             return sw_fail(err, SW_SYNTAX, "%.*s is used as a directory and is none", SW_ARG(path));
         if (sw_sys_unlinkat(dir, name, 0) < 0 || sw_sys_mkdirat(dir, name, 0755) < 0)
             return sw_fail_sys(err, errno, "make directory %s", name);
@@ -135,7 +161,10 @@ static enum sw_code make_implicit(struct sw_unpacker *u, int dir, const char *na
     }
     /* The umask may have taken bits. */
     if (sw_sys_fchmodat(dir, name, 0755) < 0) return sw_fail_sys(err, errno, "chmod %s", name);
-    sw_unpacker_late_dir(u, path, 0755, 0, 0)->implicit = true;
+    struct sw_unpack_attributes attr = {.is_dir = true, .mode = 0755};
+    SW_FD int fd = -1;
+    enum sw_code code = sw_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd, err);
+    if (code || (code = sw_unpacker_late_dir(u, path, fd, &attr, true, err))) return code;
     u->entries++;
     return hides ? sw_unpacker_set_opaque(u, dir, name, err) : SW_OK;
 }
@@ -221,11 +250,42 @@ enum sw_code sw_unpacker_clear(struct sw_unpacker *u, const struct sw_place *at,
     return code;
 }
 
-/* After sw_unpacker_clear() the place's directory may have been closed. */
+/* The path of a place without links on the way, in the arena. */
+static struct sw_str real_place(struct sw_unpacker *u, struct sw_str path,
+                                const struct sw_place *at) {
+    if (at->dir == u->root) return sw_arena_str(&u->arena, sw_str(at->name));
+    size_t slash = sw_str_rfind_char(path, '/');
+    struct sw_str dir = real_path(u, sw_str_sub(path, 0, slash == SIZE_MAX ? 0 : slash), at->dir);
+    return sw_arena_printf(&u->arena, "%.*s%s%s", SW_ARG(dir), dir.len ? "/" : "", at->name);
+}
+
+/* Links that wait for their target go with the directory they were to be in. */
+static void drop_late_links(struct sw_unpacker *u, struct sw_str dir) {
+    size_t kept = 0;
+    for (size_t i = 0; i < u->late_links.len; i++) {
+        struct sw_late_link l = u->late_links.ptr[i];
+        bool below =
+            l.path.len > dir.len && sw_str_starts(l.path, dir) && l.path.ptr[dir.len] == '/';
+        if (!below) u->late_links.ptr[kept++] = l;
+    }
+    u->late_links.len = kept;
+}
+
+/* Replaces what the archive put there. The place's directory may have been closed by that, and is
+ * looked up again; it must still be the same one: through a link of its own an archive could remove
+ * the very directory that it is about to write to. */
 static enum sw_code clear_and_place(struct sw_unpacker *u, struct sw_str path, struct sw_place *at,
                                     struct sw_error *err) {
+    struct stat before, after;
+    if (fstat(at->dir, &before) < 0) return sw_fail_sys(err, errno, "look at a directory");
+    if (u->late_links.len) drop_late_links(u, real_place(u, path, at));
     enum sw_code code = sw_unpacker_clear(u, at, err);
-    return code ? code : sw_unpacker_place(u, path, at, err);
+    if (!code) code = sw_unpacker_place(u, path, at, err);
+    if (code) return code;
+    if (fstat(at->dir, &after) < 0) return sw_fail_sys(err, errno, "look at a directory");
+    if (before.st_dev != after.st_dev || before.st_ino != after.st_ino)
+        return sw_fail(err, SW_SYNTAX, "an entry that replaces the directory it is in");
+    return SW_OK;
 }
 
 /* ---- attributes ---- */
@@ -371,7 +431,7 @@ static enum sw_code put_dir(struct sw_unpacker *u, const struct sw_tar_entry *e,
         if (errno != EEXIST) return sw_fail_sys(err, errno, "make directory %s", at->name);
         if (fstatat(at->dir, at->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return sw_fail_sys(err, errno, "look at %s", at->name);
-        hides = is_whiteout_node(&st);
+        hides = sw_is_whiteout_node(&st);
         if (!S_ISDIR(st.st_mode)) {
             enum sw_code code = clear_and_place(u, path, at, err);
             if (code) return code;
@@ -385,7 +445,7 @@ static enum sw_code put_dir(struct sw_unpacker *u, const struct sw_tar_entry *e,
     if (code) return code;
     struct sw_unpack_attributes attr = attributes_of(e);
     if ((code = sw_unpacker_attributes(u, at, fd, &attr, err))) return code;
-    sw_unpacker_late_dir(u, path, attr.mode, attr.mtime_sec, attr.mtime_nsec)->implicit = false;
+    if ((code = sw_unpacker_late_dir(u, path, fd, &attr, false, err))) return code;
     return hides ? sw_unpacker_set_opaque(u, at->dir, at->name, err) : SW_OK;
 }
 
@@ -444,21 +504,29 @@ static enum sw_code put_hardlink(struct sw_unpacker *u, const struct sw_tar_entr
     SW_FREE char *text = sw_strndup(target.ptr, target.len);
     code = sw_open_parent_beneath(u->root, text, &dir, name, sizeof name, err);
     int r = -1, errnum = err->sys_errno;
-    if (!code) {
+    struct stat st;
+    bool found = !code && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (found && S_ISDIR(st.st_mode))
+        return sw_fail(err, SW_SYNTAX, "a hard link to a directory: %s", text);
+    /* A whiteout is no file; the target is below, if anywhere. */
+    if (!code) errnum = ENOENT;
+    if (found && !sw_is_whiteout_node(&st)) {
         r = sw_sys_linkat(dir, name, at->dir, at->name, 0);
-        errnum = r < 0 ? errno : 0;
-        if (r < 0 && errnum == EEXIST) {
+        if (r < 0 && errno == EEXIST) {
             if ((code = clear_and_place(u, path, at, err))) return code;
             r = sw_sys_linkat(dir, name, at->dir, at->name, 0);
-            errnum = r < 0 ? errno : 0;
+            if (r < 0 && errno == ENOENT)
+                return sw_fail(err, SW_SYNTAX, "a hard link that replaces its target: %s", text);
         }
+        errnum = r < 0 ? errno : 0;
     }
     if (r == 0) return SW_OK;
-    if (errnum == EPERM) return sw_fail(err, SW_SYNTAX, "a hard link to a directory: %s", text);
     if (errnum != ENOENT && errnum != ENOTDIR && errnum != ELOOP)
         return code ? code : sw_fail_sys(err, errnum, "link %s to %s", at->name, text);
+    /* What is there now was earlier; what is there in the end came later, and stays. */
+    if ((code = clear_and_place(u, path, at, err))) return code;
     struct sw_late_link *late = sw_vec_push(&u->late_links);
-    *late = (struct sw_late_link){.path = sw_arena_str(&u->arena, path),
+    *late = (struct sw_late_link){.path = real_place(u, path, at),
                                   .target = sw_arena_str(&u->arena, target)};
     return SW_OK;
 }
@@ -493,7 +561,8 @@ static enum sw_code put_entry(struct sw_unpacker *u, struct sw_tar_reader *r,
         if (e->type != SW_TAR_DIR) return sw_fail(err, SW_SYNTAX, "the root is no directory");
         struct sw_place root = {.dir = u->root, .name = "."};
         struct sw_unpack_attributes attr = attributes_of(e);
-        sw_unpacker_late_dir(u, path, attr.mode, attr.mtime_sec, attr.mtime_nsec)->implicit = false;
+        enum sw_code late = sw_unpacker_late_dir(u, path, u->root, &attr, false, err);
+        if (late) return late;
         return sw_unpacker_attributes(u, &root, u->root, &attr, err);
     }
     struct sw_place at;
