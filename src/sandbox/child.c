@@ -168,7 +168,7 @@ static void open_terminal(struct child *c) {
         sw_child_fail(c, errno, "set the size of the terminal", NULL);
     if (p->uid && fchown(slave, p->uid, (gid_t)-1) < 0)
         sw_child_fail(c, errno, "set the owner of", name);
-    if (mount(name, "/dev/console", NULL, MS_BIND, NULL) < 0)
+    if (mount(name, "/dev/console", "", MS_BIND, NULL) < 0)
         sw_child_fail(c, errno, "bind", "/dev/console");
     c->report.kind = REPORT_TTY;
     sw_child_send(c, master);

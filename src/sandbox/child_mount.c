@@ -145,7 +145,7 @@ static void mount_root(struct child *c) {
     if (stat(p->root_path, &st) < 0) sw_child_fail(c, errno, "find the root", p->root_path);
     if (st.st_dev != p->root_dev || st.st_ino != p->root_ino)
         sw_child_fail(c, ESTALE, "find the root", p->root_path);
-    if (sw_sys_mount(p->root_path, SW_STAGE_ROOT, NULL, MS_BIND | MS_REC, NULL) < 0)
+    if (sw_sys_mount(p->root_path, SW_STAGE_ROOT, "", MS_BIND | MS_REC, NULL) < 0)
         sw_child_fail(c, errno, "bind the root", p->root_path);
     open_root(c);
 }
@@ -162,7 +162,7 @@ static int make_read_only(const char *path, bool all) {
     unsigned long flags =
         st.f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME);
     if (st.f_flag & ST_RELATIME) flags |= MS_RELATIME;
-    if (sw_sys_mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0)
+    if (sw_sys_mount("", path, "", MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL) < 0)
         return -errno;
     return 0;
 }
@@ -208,7 +208,7 @@ static void bind_checked(struct child *c, const struct plan_mount *m) {
     struct stat st;
     if (stat(m->source, &st) < 0) sw_child_fail(c, errno, "find", m->source);
     if (st.st_dev != m->dev || st.st_ino != m->ino) sw_child_fail(c, ESTALE, "find", m->source);
-    sw_child_mount_on(c, m->source, m->target, NULL, MS_BIND | MS_REC, NULL);
+    sw_child_mount_on(c, m->source, m->target, "", MS_BIND | MS_REC, NULL);
 }
 
 /* Mounts other images' layers aside, first of all: whether a target is a file or a directory is
@@ -239,14 +239,14 @@ static void mount_one(struct child *c, const struct plan_mount *m) {
         bind_checked(c, m);
         break;
     case SW_MOUNT_OVERLAY:
-        sw_child_mount_on(c, sw_child_fd_path(path, m->source_fd), m->target, NULL, MS_BIND, NULL);
+        sw_child_mount_on(c, sw_child_fd_path(path, m->source_fd), m->target, "", MS_BIND, NULL);
         break;
     case SW_MOUNT_TMPFS:
         sw_child_mount_on(c, "tmpfs", m->target, "tmpfs", MS_NOSUID | MS_NODEV, m->data);
         break;
     case SW_MOUNT_FILE:
         write_content(c, m);
-        sw_child_mount_on(c, m->source, m->target, NULL, MS_BIND, NULL);
+        sw_child_mount_on(c, m->source, m->target, "", MS_BIND, NULL);
         break;
     }
     if (m->read_only) sw_child_read_only_on(c, m->target);
@@ -257,7 +257,7 @@ static void mount_one(struct child *c, const struct plan_mount *m) {
 /* After it, the host's root is /o and a small file system of ours is "/". Any directory that exists
  * will do to mount it on: pivoting takes it away from there again. */
 static void make_stage(struct child *c) {
-    if (sw_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    if (sw_sys_mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0)
         sw_child_fail(c, errno, "make the mounts private", NULL);
     if (sw_sys_mount("slipway", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
         sw_child_fail(c, errno, "mount a stage on", "/proc");

@@ -39,13 +39,12 @@ char *sw_child_fd_path(char *to, int fd) {
     return to;
 }
 
-/* Puts text and "/" and what is left of rest into rest. */
+/* Puts text and what is left of rest into rest. */
 static bool prepend(char *rest, size_t size, const char *text, const char *tail) {
     size_t len = strlen(text), tail_len = strlen(tail);
-    if (len + 1 + tail_len >= size) return false;
-    memmove(rest + len + 1, tail, tail_len + 1);
+    if (len + tail_len >= size) return false; /* the tail is empty or begins with its '/' */
+    memmove(rest + len, tail, tail_len + 1);
     memcpy(rest, text, len);
-    rest[len] = '/';
     return true;
 }
 
@@ -92,7 +91,7 @@ int sw_child_walk(struct child *c, const char *path, size_t *ret_missing) {
         c->real[len] = '\0';
         rest += n;
         if (missing != SIZE_MAX) continue;
-        int r = look(c, *rest != '\0');
+        int r = look(c, rest[strspn(rest, "/")] != '\0');
         if (r == -ENOENT) {
             missing = before;
         } else if (r < 0) {

@@ -27,7 +27,7 @@ static void mount_proc(struct child *c) {
     sw_child_make_target(c, "/proc", true);
     int r = try_mount_on(c, "proc", "/proc", "proc", PSEUDO, NULL);
     if (r == -EPERM || r == -EACCES)
-        r = try_mount_on(c, SW_STAGE_OLD "/proc", "/proc", NULL, MS_BIND | MS_REC, NULL);
+        r = try_mount_on(c, SW_STAGE_OLD "/proc", "/proc", "", MS_BIND | MS_REC, NULL);
     if (r < 0) sw_child_fail(c, -r, "mount", "/proc");
 }
 
@@ -43,7 +43,7 @@ static void mount_cgroups(struct child *c) {
         if (!sw_child_join(target, sizeof target, "sys/fs/cgroup/", b->name, NULL)) continue;
         int fd = sw_child_open_in(c, c->root, "/sys/fs/cgroup");
         if (fd >= 0 && mkdirat(fd, b->name, 0755) == 0 &&
-            try_mount_on(c, b->source, target, NULL, MS_BIND, NULL) == 0)
+            try_mount_on(c, b->source, target, "", MS_BIND, NULL) == 0)
             sw_child_read_only_on(c, target);
         if (fd >= 0) close(fd);
     }
@@ -55,7 +55,7 @@ static void mount_sys(struct child *c) {
     sw_child_make_target(c, "/sys", true);
     int r = try_mount_on(c, "sysfs", "/sys", "sysfs", PSEUDO, NULL);
     if (r == -EPERM || r == -EACCES)
-        r = try_mount_on(c, SW_STAGE_OLD "/sys", "/sys", NULL, MS_BIND | MS_REC, NULL);
+        r = try_mount_on(c, SW_STAGE_OLD "/sys", "/sys", "", MS_BIND | MS_REC, NULL);
     if (r < 0) sw_child_fail(c, -r, "mount", "/sys");
     if (!p->insecure) sw_child_read_only_on(c, "/sys");
     mount_cgroups(c);
@@ -79,7 +79,7 @@ static void make_devices(struct child *c, int dev) {
         int fd = openat(dev, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (fd < 0) sw_child_fail(c, errno, "make the device", name);
         close(fd);
-        sw_child_mount_on(c, source, target, NULL, MS_BIND, NULL);
+        sw_child_mount_on(c, source, target, "", MS_BIND, NULL);
     }
 }
 
@@ -144,7 +144,7 @@ void sw_child_mask_paths(struct child *c) {
         if (is_dir) {
             sw_child_mount_on(c, "tmpfs", masked[i], "tmpfs", MS_RDONLY | PSEUDO, "size=0k");
         } else {
-            sw_child_mount_on(c, SW_STAGE_OLD "/dev/null", masked[i], NULL, MS_BIND, NULL);
+            sw_child_mount_on(c, SW_STAGE_OLD "/dev/null", masked[i], "", MS_BIND, NULL);
         }
     }
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
@@ -152,7 +152,7 @@ void sw_child_mask_paths(struct child *c) {
         if (fd < 0) continue;
         char path[64];
         sw_child_fd_path(path, fd);
-        if (sw_sys_mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
+        if (sw_sys_mount(path, path, "", MS_BIND | MS_REC, NULL) < 0)
             sw_child_fail(c, errno, "protect", fixed[i]);
         close(fd);
         sw_child_read_only_on(c, fixed[i]);

@@ -70,7 +70,7 @@ _Noreturn static void try_in_child(const char *path, bool user_xattr, const char
                                    const char *fuse_data) {
     char options[256];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || chdir(path) < 0)
+    if (mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 || chdir(path) < 0)
         _exit(TRIED_ERRNO + (errno & 127));
     if (fuse) {
         int failed = sw_fuse_mount(fuse, fuse_data, "/", "merged");

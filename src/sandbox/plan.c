@@ -317,7 +317,7 @@ static enum sw_code plan_privileges(struct builder *b, struct sw_error *err) {
     const struct sw_sandbox_spec *spec = b->spec;
     struct plan *p = b->plan;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2];
+    struct __user_cap_data_struct data[2] = {0};
     if (syscall(SYS_capget, &header, data) < 0) return sw_fail_sys(err, errno, "read capabilities");
     uint64_t ours = data[0].permitted | (uint64_t)data[1].permitted << 32;
     p->caps = (spec->insecure ? SW_CAPS_ALL : spec->capabilities) & ours;

@@ -28,7 +28,7 @@ const char *sw_userns_mode_name(enum sw_userns_mode mode) {
 
 static bool have_cap(unsigned cap) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2];
+    struct __user_cap_data_struct data[2] = {0};
     if (syscall(SYS_capget, &header, data) < 0) return false;
     return data[cap / 32].effective >> (cap % 32) & 1;
 }
@@ -242,7 +242,7 @@ static enum sw_code map_myself(const struct outside *o, int to_helper, int from_
 static enum sw_code become_root(struct sw_error *err) {
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         return sw_fail_sys(err, errno, "become root in the user namespace");
-    if (sw_sys_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    if (sw_sys_mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0)
         return refused(errno, err); /* AppArmor grants the namespace, but nothing in it */
     return SW_OK;
 }

@@ -2,9 +2,15 @@
 #ifndef SW_TEST_SANDBOX_BOX_H
 #define SW_TEST_SANDBOX_BOX_H
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -44,7 +50,7 @@ static inline void box_make(struct box *b, const char *parent, const struct sw_u
         "sh",    "cat",      "ls",    "true", "echo", "id",   "mount",  "kill",    "sleep",
         "ps",    "mkdir",    "touch", "rm",   "nc",   "stty", "umount", "unshare", "readlink",
         "stat",  "hostname", "wget",  "ip",   "grep", "dd",   "tty",    "pwd",     "env",
-        "chown", "mknod",    "ln",    "trap", "wc",   "head", "su"};
+        "chown", "mknod",    "ln",    "trap", "wc",   "head", "su", "test"};
     memset(b, 0, sizeof *b);
     b->userns = *userns;
     snprintf(b->path, sizeof b->path, "%s/slipway-box-XXXXXX", parent);
@@ -125,6 +131,43 @@ static inline struct sw_str box_sh(struct box *b, const char *script) {
     const char *argv[] = {"/bin/sh", "-c", script, NULL};
     assert_ok(box_run_argv(b, argv), b->err);
     return sw_str_trim(sw_buf_str(&b->out));
+}
+
+/* From here on the calls that came after Linux 3.10 do not exist for this process. */
+static inline void box_become_old(void) {
+    static const int missing[] = {
+        SYS_renameat2,
+        SYS_memfd_create,
+        SYS_copy_file_range,
+        332 /* statx */,
+        424 /* pidfd_send_signal */,
+        428 /* open_tree */,
+        429,
+        430 /* fsopen */,
+        431,
+        432,
+        433,
+        434 /* pidfd_open */,
+        435 /* clone3 */,
+        436 /* close_range */,
+        437 /* openat2 */,
+        439 /* faccessat2 */,
+        442 /* mount_setattr */,
+        SYS_execveat,
+        SYS_getrandom,
+    };
+    const size_t n = sizeof missing / sizeof missing[0];
+    struct sock_filter code[64];
+    size_t at = 0;
+    code[at++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < n; i++)
+        code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)missing[i],
+                                                  (unsigned char)(n - i), 0);
+    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+    struct sock_fprog program = {.len = (unsigned short)at, .filter = code};
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) _exit(77);
 }
 
 #endif

@@ -17,6 +17,7 @@ static int setup(void **state) {
     struct sw_userns userns;
     struct sw_error err;
     if (sw_userns_enter(&userns, &err)) return -1;
+    if (getenv("SW_TEST_OLD_KERNEL")) box_become_old();
     box_make(&box, "/tmp", &userns);
     return 0;
 }
@@ -490,6 +491,24 @@ static void fuse_stands_in_for_the_kernel(void **state) {
     assert_int_equal(faccessat(box.overlay.scratch_dir, "fs/run", F_OK, 0), -1);
 }
 
+static void links_in_another_image_are_followed(void **state) {
+    struct sw_overlay other = box.overlay;
+    other.upper = other.work = NULL;
+    struct sw_mount m = {.kind = SW_MOUNT_OVERLAY, .target = "/t/", .overlay = &other};
+    box.spec.mounts = &m;
+    box.spec.n_mounts = 1;
+    m.source = "/one/../one/sh";
+    assert_int_equal(symlinkat("two/", box.image, "one"), 0);
+    assert_int_equal(symlinkat("/bin", box.image, "two"), 0);
+    assert_str(box_sh(&box, "test -f /t && echo file"), "file");
+    m.source = "one/";
+    assert_str(box_sh(&box, "ls /t/sh"), "/t/sh");
+    m.source = "/one/sh/x";
+    assert_int_not_equal(box_run_argv(&box, box.spec.argv), SW_OK);
+    assert_int_equal(unlinkat(box.image, "one", 0), 0);
+    assert_int_equal(unlinkat(box.image, "two", 0), 0);
+}
+
 /* A user at a terminal, played by the test: what is typed arrives, the size is followed, and the
  * terminal is as before at the end. */
 static void relay_connects_two_terminals(void **state) {
@@ -596,6 +615,7 @@ int main(void) {
         T(links_in_the_image_lead_nowhere_outside),
         T(binds_files_and_directories),
         T(binds_a_path_of_another_image),
+        T(links_in_another_image_are_followed),
         T(read_only_root_is_read_only),
         T(missing_command_is_127),
         T(what_cannot_be_executed_is_126),
