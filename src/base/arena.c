@@ -52,7 +52,7 @@ void *sw_arena_alloc(struct sw_arena *a, size_t size) {
 
 void *sw_arena_array(struct sw_arena *a, size_t n, size_t size) {
     size_t bytes;
-    if (__builtin_mul_overflow(n, size, &bytes)) bytes = SIZE_MAX / 2; /* calloc aborts */
+    if (__builtin_mul_overflow(n, size, &bytes)) return sw_calloc(n, size); /* which aborts */
     return sw_arena_alloc(a, bytes);
 }
 
