@@ -33,7 +33,7 @@ struct sw_str sw_df_detect_syntax(struct sw_str source) {
 }
 
 bool sw_df_syntax_supported(struct sw_str reference) {
-    static const char *const hosts[] = {"docker.io/", "index.docker.io/", "registry-1.docker.io/"};
+    static const char *const hosts[] = {"docker.io/", "index.docker.io/"};
     static const char *const names[] = {"docker/dockerfile", "docker/dockerfile-upstream"};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         if (sw_str_starts(reference, sw_str(hosts[i])))
