@@ -162,3 +162,11 @@ const struct sw_df_stage *sw_df_stage_find(const struct sw_dockerfile *file, str
     if (sw_str_u64(word, &number) && number < n) return &file->stages[number];
     return NULL;
 }
+
+const struct sw_df_stage *sw_df_stage_of_base(const struct sw_dockerfile *file, struct sw_str base,
+                                              size_t n) {
+    if (n > file->n_stages) n = file->n_stages;
+    for (size_t i = n; base.len > 0 && i-- > 0;)
+        if (sw_str_eq(file->stages[i].name, base)) return &file->stages[i];
+    return NULL;
+}

@@ -73,6 +73,11 @@ const struct sw_df_stage *sw_df_stage_by_name(const struct sw_dockerfile *file, 
 const struct sw_df_stage *sw_df_stage_find(const struct sw_dockerfile *file, struct sw_str word,
                                            size_t n);
 
+/* The stage that FROM means by an expanded base: of the first n stages the last one with exactly
+ * this name, which is lower case. NULL: base is an image. */
+const struct sw_df_stage *sw_df_stage_of_base(const struct sw_dockerfile *file, struct sw_str base,
+                                              size_t n);
+
 /* "RUN", "COPY" ... Static. */
 const char *sw_df_kind_name(enum sw_df_kind kind);
 /* True for the instruction's keyword in any case. */

@@ -56,14 +56,6 @@ enum sw_code sw_df_eval_globals(struct sw_arena *arena, const struct sw_dockerfi
     return SW_OK;
 }
 
-/* FROM's base is a stage only by its exact name, which is lower case, and only if that stage stands
- * before. */
-static size_t parent_of(const struct sw_df_plan *plan, size_t index, struct sw_str base) {
-    for (size_t i = index; i-- > 0;)
-        if (base.len > 0 && sw_str_eq(plan->file->stages[i].name, base)) return i;
-    return SW_DF_NO_STAGE;
-}
-
 static void use(struct sw_df_plan *plan, struct sw_df_plan_stage *stage, struct sw_str from) {
     const struct sw_df_stage *found =
         from.len > 0 ? sw_df_stage_find(plan->file, from, stage->stage->index) : NULL;
@@ -86,7 +78,8 @@ static enum sw_code resolve(struct sw_df_plan *plan, size_t index, struct sw_err
     if (code) return sw_df_at_line(err, plan->file->name, stage->stage->from->span.line);
     stage->base = stage->base_vars.text;
     stage->platform = stage->platform_vars.text;
-    stage->parent = parent_of(plan, index, stage->base);
+    const struct sw_df_stage *parent = sw_df_stage_of_base(plan->file, stage->base, index);
+    stage->parent = parent ? parent->index : SW_DF_NO_STAGE;
     for (size_t i = 0; i < stage->stage->n_body; i++) {
         const struct sw_df_instruction *in = &stage->stage->body[i];
         if (in->kind == SW_DF_COPY) use(plan, stage, in->copy.from);

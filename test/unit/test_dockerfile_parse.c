@@ -90,6 +90,10 @@ static void stages_and_global_args_are_divided(void **state) {
     assert_null(sw_df_stage_find(f, sw_str("1"), 1));
     assert_null(sw_df_stage_find(f, sw_str("builder"), 0));
     assert_null(sw_df_stage_find(f, sw_str("other"), 2));
+    assert_ptr_equal(sw_df_stage_of_base(f, sw_str("builder"), 1), &f->stages[0]);
+    assert_null(sw_df_stage_of_base(f, sw_str("builder"), 0));
+    assert_null(sw_df_stage_of_base(f, sw_str("Builder"), 2));
+    assert_null(sw_df_stage_of_base(f, sw_str("0"), 2));
 }
 
 static void positions_are_exact(void **state) {
