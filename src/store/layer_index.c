@@ -242,10 +242,14 @@ static enum sw_code add_entry(struct builder *b, struct sw_tar_reader *r,
         struct sw_str target;
         if ((code = sw_tar_clean_path(e->linkname, &b->link, &target, err))) return code;
         if (sw_str_eq(target, path)) return SW_OK;
-        const struct sw_layer_entry *t = find_entry(b, target);
+        SW_BUF struct sw_buf real;
+        sw_buf_init(&real, PATH_MAX);
+        follow_parents(b, target, &real, 0);
+        const struct sw_layer_entry *t = find_entry(b, sw_buf_str(&real));
         if (t && !t->whiteout) made = *t;
         made.hardlink = true;
-        made.linkname = sw_arena_str(&b->arena, target);
+        /* Of a link to a symbolic link, what counts is where that one leads. */
+        if (made.type != SW_TAR_SYMLINK) made.linkname = sw_arena_str(&b->arena, target);
     } else if (e->type == SW_TAR_SYMLINK) {
         made.linkname = sw_arena_str(&b->arena, e->linkname);
     } else if (e->type == SW_TAR_FILE) {

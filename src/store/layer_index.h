@@ -20,7 +20,7 @@ struct sw_layer_entry {
     uint64_t uid, gid, size;
     int64_t mtime_sec;
     uint32_t mtime_nsec;
-    struct sw_str linkname; /* symbolic link: its target; hard link: a clean path */
+    struct sw_str linkname; /* symbolic link: its target; other hard link: a clean path */
     bool hardlink;
     bool whiteout;         /* the path is hidden from lower layers; nothing else is meant */
     bool opaque;           /* a directory whose lower content is hidden */
