@@ -43,13 +43,11 @@ static enum sw_code set_args(struct sw_stage *s, const struct sw_df_instruction 
     struct sw_df_lex lex = sw_stage_lex(s);
     for (size_t i = 0; i < in->pairs.n; i++) {
         const struct sw_df_pair *pair = &in->pairs.items[i];
-        struct sw_str value, name;
-        enum sw_code code = sw_df_expand_word(&s->arena, &lex, pair->name, &name, err);
-        if (code) return code;
+        struct sw_str value, name = pair->name; /* literal, as in BuildKit */
         if (sw_build_arg(s->build, name, &value)) {
             sw_df_vars_set(&s->args, name, value);
         } else if (pair->value.ptr) {
-            code = sw_df_expand_word(&s->arena, &lex, pair->value, &value, err);
+            enum sw_code code = sw_df_expand_word(&s->arena, &lex, pair->value, &value, err);
             if (code) return code;
             sw_df_vars_set(&s->args, name, value);
         } else if (sw_df_vars_get(&s->build->globals, name, &value)) {

@@ -70,12 +70,12 @@ static enum sw_code plan_base(struct sw_build *b, struct sw_stage *s, struct sw_
         code = sw_platform_parse(b->arena, platform, &b->options->host, &s->platform, err);
         if (code) return code;
     }
-    const struct sw_df_stage *earlier = sw_df_stage_by_name(b->file, base);
+    const struct sw_df_stage *earlier = sw_df_stage_of_base(b->file, base, s->index);
     struct sw_str context = sw_named_context(b, base);
     if (context.ptr) {
         s->base = SW_BASE_CONTEXT;
         s->base_name = context;
-    } else if (earlier && earlier->index < s->index) {
+    } else if (earlier) {
         s->base = SW_BASE_STAGE;
         s->base_stage = &b->stages[earlier->index];
         if (!platform.len) s->platform = s->base_stage->platform;
