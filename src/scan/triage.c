@@ -138,6 +138,15 @@ struct sw_str sw_triage_purl(struct sw_arena *a, const struct sw_scan_artifact *
         sw_buf_add_text(&b, "?arch=");
         add_encoded(&b, p->p.arch, false);
         if (epoch.len) sw_buf_addf(&b, "&epoch=%.*s", SW_ARG(epoch));
+        /* Advisories know the source package; without it a reader could not compare. */
+        if (x->kind != SW_SCAN_RPM && p->p.source.len && !sw_str_eq(p->p.source, p->p.name)) {
+            sw_buf_add_text(&b, "&upstream=");
+            add_encoded(&b, p->p.source, false);
+            if (!sw_str_eq(p->p.source_version, p->p.version) && p->p.source_version.len) {
+                sw_buf_add_text(&b, "%40");
+                add_encoded(&b, p->p.source_version, false);
+            }
+        }
         if (os->id.len && os->version_id.len) {
             sw_buf_add_text(&b, "&distro=");
             add_encoded(&b, os->id, false);
