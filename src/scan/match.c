@@ -482,19 +482,23 @@ static bool names_it(const struct sw_finding *f, struct sw_str id) {
     return sw_str_eq(f->vuln.id, id) || sw_strs_has(&f->aliases, id);
 }
 
-/* Whether all that f is about is said by other findings on the same package. */
-static bool covered(const struct sw_matches *m, size_t index, const bool *dropped, size_t *ret_by) {
+/* Whether all that a finding is about is said by others on the same package: those from first to
+ * before end, since the findings of a package are made one after the other. */
+static bool covered(const struct sw_matches *m, size_t index, size_t first, size_t end,
+                    const bool *dropped, size_t *ret_by) {
     const struct sw_finding *f = &m->findings[index];
     size_t named = 0, said = 0;
+    int rank = speaker(f->vuln.id);
+    if (rank == 0) return false; /* nobody speaks before it */
     for (size_t n = 0; n <= f->aliases.len; n++) {
         struct sw_str id = n ? f->aliases.ptr[n - 1] : f->vuln.id;
         if (n && !sw_str_starts(id, SW_STR("CVE-"))) continue;
         bool own = n == 0;
         bool found = false;
-        for (size_t j = 0; j < m->n_findings && !found; j++) {
+        for (size_t j = first; j < end && !found; j++) {
             const struct sw_finding *g = &m->findings[j];
-            if (j == index || dropped[j] || !same_subject(f, g)) continue;
-            if (speaker(g->vuln.id) >= speaker(f->vuln.id) || !names_it(g, id)) continue;
+            if (j == index || dropped[j]) continue;
+            if (speaker(g->vuln.id) >= rank || !names_it(g, id)) continue;
             found = true;
             *ret_by = j;
         }
@@ -509,9 +513,14 @@ static bool covered(const struct sw_matches *m, size_t index, const bool *droppe
 static void merge_duplicates(struct matcher *m) {
     struct sw_matches *out = m->out;
     bool *dropped = sw_arena_array(m->a, out->n_findings, sizeof *dropped);
+    size_t first = 0, end = 0;
     for (size_t i = 0; i < out->n_findings; i++) {
         size_t by = 0;
-        if (!covered(out, i, dropped, &by)) continue;
+        if (i == end)
+            for (first = i;
+                 end < out->n_findings && same_subject(&out->findings[first], &out->findings[end]);)
+                end++;
+        if (!covered(out, i, first, end, dropped, &by)) continue;
         dropped[i] = true;
         struct sw_finding *keeper = &out->findings[by];
         if (!keeper->fixed.len) keeper->fixed = out->findings[i].fixed;
