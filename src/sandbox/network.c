@@ -12,6 +12,7 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "sandbox/userns.h"
 
 #define RESOLV_MAX ((size_t)1 << 20)
 /* Addresses that the helpers give to the host and to their resolver, as seen from inside. */
@@ -19,19 +20,10 @@
 #define SLIRP_RESOLVER "10.0.2.3"
 #define PASTA_RESOLVER "169.254.1.1"
 
-/* pasta gives real root away at once, and then may not open the namespace it is to serve. */
-static bool is_real_root(void) {
-    SW_BUF struct sw_buf map;
-    struct sw_error ignored;
-    sw_buf_init(&map, 4096);
-    if (geteuid() != 0) return false;
-    if (sw_read_file_at(AT_FDCWD, "/proc/self/uid_map", 4096, &map, &ignored)) return true;
-    return sw_str_find(sw_buf_str(&map), SW_STR("4294967295")) != SIZE_MAX;
-}
-
 enum sw_network_helper sw_network_helper(struct sw_buf *why) {
     bool slirp = sw_proc_find("slirp4netns", NULL);
-    bool pasta = sw_proc_find("pasta", NULL) && !is_real_root();
+    /* pasta gives real root away at once, and then may not join the namespace it is to serve. */
+    bool pasta = sw_proc_find("pasta", NULL) && !(geteuid() == 0 && sw_userns_is_first());
     if (!pasta && !slirp) {
         if (why)
             sw_buf_add_text(why, "slirp4netns is not installed (nor pasta, which does without "

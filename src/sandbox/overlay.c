@@ -175,7 +175,7 @@ static enum sw_code try_all(const char *path, int dir, const char *name,
     if (!code) code = try_once(path, m->user_xattr, fuse.ptr, &tried, err);
     if (code || (tried != TRIED_OK && tried != TRIED_WH_FILES)) return code;
     m->kind = SW_OVERLAY_FUSE;
-    m->wh_files = tried == TRIED_WH_FILES;
+    m->wh_files = true; /* it writes them beside the others, too */
     memcpy(m->fuse_path, fuse.ptr, fuse.len + 1);
     return SW_OK;
 }

@@ -28,8 +28,8 @@ struct sw_overlay_mode {
     bool user_xattr;  /* marks are user.overlay.opaque, not trusted.overlay.opaque */
     bool is_volatile; /* "volatile" is known: no sync of the upper directory at unmount */
     bool no_extras;   /* metacopy, redirect_dir and index are known, and turned off */
-    /* FUSE: marks may be files as in layers, .wh.NAME and .wh..wh..opq, beside or instead of
-     * character devices and xattrs. */
+    /* FUSE: marks may be files as in layers, .wh.NAME, .wh..wh..opq and .wh..opq, beside or instead
+     * of character devices and xattrs. */
     bool wh_files;
     char fuse_path[256];
     char why[256]; /* why the kind is not a better one, with advice; "" for SW_OVERLAY_KERNEL */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,9 @@
 #include "base/sys.h"
 #include "sandbox/kernel_internal.h"
 #include "sandbox/subid_internal.h"
+
+/* The kernel's PROC_USER_INIT_INO. The map cannot tell: a namespace below may have the same. */
+#define FIRST_USERNS_INODE 0xeffffffdU
 
 const char *sw_userns_mode_name(enum sw_userns_mode mode) {
     static const char *const names[] = {"native", "range", "single"};
@@ -33,12 +37,17 @@ static bool have_cap(unsigned cap) {
     return data[cap / 32].effective >> (cap % 32) & 1;
 }
 
+bool sw_userns_is_first(void) {
+    struct stat st;
+    /* A kernel without user namespaces has no such file, and nothing but the first. */
+    return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == FIRST_USERNS_INODE;
+}
+
 /* IDs from 0 upwards that the map of this process holds without a gap in the inside numbers. */
-static uint32_t mapped_count(const char *path, bool *ret_initial) {
+static uint32_t mapped_count(const char *path) {
     SW_BUF struct sw_buf text;
     struct sw_error ignored;
     sw_buf_init(&text, 65536);
-    *ret_initial = true; /* a kernel without user namespaces has no such file */
     if (sw_read_file_at(AT_FDCWD, path, 65536, &text, &ignored)) return UINT32_MAX;
     uint64_t end = 0;
     struct sw_str rest = sw_buf_str(&text), line;
@@ -46,9 +55,8 @@ static uint32_t mapped_count(const char *path, bool *ret_initial) {
         unsigned long inside, outside, count;
         char copy[128];
         snprintf(copy, sizeof copy, "%.*s", SW_ARG(line));
-        if (sscanf(copy, "%lu %lu %lu", &inside, &outside, &count) != 3) continue;
-        if (inside == end) end += count;
-        if (inside != 0 || outside != 0 || count < UINT32_MAX) *ret_initial = false;
+        if (sscanf(copy, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == end)
+            end += count;
     }
     return end > UINT32_MAX ? UINT32_MAX : (uint32_t)end;
 }
@@ -144,8 +152,7 @@ static enum sw_code map_single(uid_t uid, gid_t gid, struct sw_error *err) {
     snprintf(text, sizeof text, "0 %u 1", (unsigned)uid);
     enum sw_code code = write_map(0, "uid_map", text, err);
     if (code) return code;
-    bool initial;
-    if (mapped_count("/proc/self/gid_map", &initial)) return SW_OK; /* newgidmap did work */
+    if (mapped_count("/proc/self/gid_map")) return SW_OK; /* newgidmap did work */
     /* Kernels before 3.19 have no such file and need none. */
     code = write_map(0, "setgroups", "deny", err);
     if (code && code != SW_NOT_FOUND) return code;
@@ -224,12 +231,9 @@ static enum sw_code map_myself(const struct outside *o, int to_helper, int from_
             len += (size_t)n;
         answer[len] = '\0';
         if (len && !answer[0]) {
-            bool initial;
             ret->mode = SW_USERNS_RANGE;
-            ret->n_uids =
-                o->identity ? mapped_count("/proc/self/uid_map", &initial) : total(&o->uids);
-            ret->n_gids =
-                o->identity ? mapped_count("/proc/self/gid_map", &initial) : total(&o->gids);
+            ret->n_uids = o->identity ? mapped_count("/proc/self/uid_map") : total(&o->uids);
+            ret->n_gids = o->identity ? mapped_count("/proc/self/gid_map") : total(&o->gids);
             return SW_OK;
         }
         snprintf(ret->why, sizeof ret->why, "%s", answer);
@@ -250,12 +254,11 @@ static enum sw_code become_root(struct sw_error *err) {
 enum sw_code sw_userns_enter(struct sw_userns *ret, struct sw_error *err) {
     struct sw_userns result = {.outer_uid = geteuid(), .outer_gid = getegid()};
     if (result.outer_uid == 0 && have_cap(CAP_SYS_ADMIN)) {
-        bool initial;
-        result.n_gids = mapped_count("/proc/self/gid_map", &initial);
-        result.n_uids = mapped_count("/proc/self/uid_map", &initial);
-        result.user_xattr = !initial;
+        result.n_gids = mapped_count("/proc/self/gid_map");
+        result.n_uids = mapped_count("/proc/self/uid_map");
+        result.user_xattr = !sw_userns_is_first();
         /* Root of a namespace that somebody else made: what it can do is what its map holds. */
-        if (!initial) result.mode = result.n_uids > 1 ? SW_USERNS_RANGE : SW_USERNS_SINGLE;
+        if (result.user_xattr) result.mode = result.n_uids > 1 ? SW_USERNS_RANGE : SW_USERNS_SINGLE;
         *ret = result;
         return SW_OK;
     }

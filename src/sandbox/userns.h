@@ -33,6 +33,8 @@ struct sw_userns {
 /* Enters what is needed. Fails with SW_DENIED, and advice, where user namespaces are forbidden;
  * commands that need no root may go on then, as if nothing had been called. */
 SW_NODISCARD enum sw_code sw_userns_enter(struct sw_userns *ret, struct sw_error *err);
+/* Whether this process is in the first user namespace, where root is really root. */
+bool sw_userns_is_first(void);
 /* "native", "range" or "single". */
 const char *sw_userns_mode_name(enum sw_userns_mode mode);
 
