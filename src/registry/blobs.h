@@ -24,6 +24,9 @@ struct sw_blob_upload;
 
 struct sw_blobs_ops {
     const char *name;
+    /* Bytes of an upload cannot be read before it is sealed; what the metadata acknowledged is
+     * all there is. */
+    bool opaque_uploads;
     void (*close)(struct sw_blobs *b);
     enum sw_code (*create)(struct sw_blobs *b, const char *location, struct sw_blob_upload **ret,
                            struct sw_error *err);

@@ -179,18 +179,18 @@ static enum sw_code sweep(struct gc *g, const char *find, const char *delete, ui
 }
 
 #define LINKS_CONDITION                                                                            \
-    "touched < $1 AND NOT EXISTS(SELECT 1 FROM manifest_refs f JOIN repo_manifests m "             \
+    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM manifest_refs f JOIN repo_manifests m "             \
     "ON m.digest = f.manifest WHERE f.child = repo_blobs.digest AND m.repo = repo_blobs.repo)"
 #define MANIFESTS_CONDITION                                                                        \
-    "touched < $1 AND NOT EXISTS(SELECT 1 FROM repo_manifests m "                                  \
+    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM repo_manifests m "                                  \
     "WHERE m.digest = manifests.digest)"
 #define BLOBS_CONDITION                                                                            \
-    "touched < $1 AND NOT EXISTS(SELECT 1 FROM repo_blobs l WHERE l.digest = blobs.digest)"
+    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM repo_blobs l WHERE l.digest = blobs.digest)"
 
 static enum sw_code sweep_links(struct gc *g, struct sw_error *err) {
     return sweep(g, "SELECT count(*) FROM repo_blobs WHERE " LINKS_CONDITION,
                  "DELETE FROM repo_blobs WHERE (repo, digest) IN (SELECT repo, digest "
-                 "FROM repo_blobs WHERE " LINKS_CONDITION " LIMIT $2) AND touched < $1",
+                 "FROM repo_blobs WHERE " LINKS_CONDITION " LIMIT $2) AND touched <= $1",
                  &g->report->links, err);
 }
 

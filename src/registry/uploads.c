@@ -25,7 +25,7 @@
 struct upload {
     struct sw_blob_upload *store; /* NULL once sealed, paused or discarded */
     char id[SW_LOCATION_LEN + 1];
-    bool has_row, busy, failed;
+    bool has_row, busy, failed, sealed;
     int64_t version;
     struct sw_hasher hash;
     uint64_t size, max;
@@ -115,7 +115,11 @@ static enum sw_code drop_row(struct request *q, const char *id) {
 
 /* Bytes and row go: after a bad digest, a full disk. */
 static void drop(struct request *q, struct upload *u) {
-    if (u->store) u->store->blobs->ops->discard(u->store);
+    struct sw_error ignored;
+    if (u->store)
+        u->store->blobs->ops->discard(u->store);
+    else if (u->sealed)
+        (void)!q->r->blobs->ops->remove(q->r->blobs, u->id, SW_STR(""), &ignored);
     u->store = NULL;
     if (u->has_row) (void)!drop_row(q, u->id);
 }
@@ -322,10 +326,28 @@ void upload_patch(struct request *q) {
         reply_progress(q, 202, id, size);
 }
 
+/* Of a blob that is sealed already. */
+static enum sw_code digest_sealed(struct request *q, struct upload *u) {
+    struct sw_blobs *b = q->r->blobs;
+    struct sw_blob_upload *store = u->store;
+    char *piece = sw_malloc(CATCH_UP_STEP);
+    u->store = NULL;
+    u->sealed = true;
+    enum sw_code code = b->ops->seal(store, &q->err);
+    while (!code && u->hash.n_bytes < u->size) {
+        uint64_t left = u->size - u->hash.n_bytes;
+        size_t n = left < CATCH_UP_STEP ? (size_t)left : CATCH_UP_STEP;
+        code = b->ops->read(b, u->id, u->hash.n_bytes, piece, n, &q->err);
+        if (!code) sw_hasher_add(&u->hash, piece, n);
+    }
+    free(piece);
+    return code;
+}
+
 /* Where the algorithm was not known when the bytes arrived, they are read once more. */
 static enum sw_code digest_again(struct request *q, struct upload *u, struct sw_digest *ret) {
     sw_hasher_init(&u->hash, (enum sw_digest_alg)u->expected.alg);
-    enum sw_code code = catch_up(q, u);
+    enum sw_code code = q->r->blobs->ops->opaque_uploads ? digest_sealed(q, u) : catch_up(q, u);
     if (!code) *ret = sw_hasher_finish(&u->hash);
     return code;
 }
@@ -363,8 +385,12 @@ static enum sw_code link_tx(struct request *q, struct upload *u, const struct sw
 /* The registry may have these bytes already: then nothing needs to be synced. */
 static bool link_existing(struct request *q, struct upload *u, const struct sw_digest *d) {
     bool used;
+    struct sw_error ignored;
     if (link_tx(q, u, d, true, &used)) return false;
-    if (u->store) u->store->blobs->ops->discard(u->store);
+    if (u->store)
+        u->store->blobs->ops->discard(u->store);
+    else if (u->sealed)
+        (void)!q->r->blobs->ops->remove(q->r->blobs, u->id, SW_STR(""), &ignored);
     u->store = NULL;
     return true;
 }
@@ -386,7 +412,7 @@ static enum sw_code seal_and_link(struct request *q, struct upload *u, const str
     struct sw_error ignored;
     bool used = true;
     u->store = NULL;
-    enum sw_code code = b->ops->seal(store, &q->err);
+    enum sw_code code = u->sealed ? SW_OK : b->ops->seal(store, &q->err);
     if (!code) code = link_tx(q, u, d, false, &used);
     /* A commit whose answer was lost may have happened: then the collector decides. */
     bool sure = !code || code == SW_DENIED || !sw_meta_is_shared(q->r->meta);
@@ -416,6 +442,7 @@ static void finish(struct request *q) {
         reply_created(q, &d);
     } else {
         reply_failure(q, "BLOB_UPLOAD_UNKNOWN");
+        u->sealed = false; /* seal_and_link() decided what becomes of the bytes */
         drop(q, u);
     }
     release(q);
@@ -510,9 +537,14 @@ void uploads_post(struct request *q) {
 
 void upload_get(struct request *q) {
     struct upload u = {0};
+    bool opaque = q->r->blobs->ops->opaque_uploads;
     if (!copy_id(q, &u)) return;
-    if (load(q, &u, true)) {
+    if (load(q, &u, !opaque)) {
         reply_failure(q, "BLOB_UPLOAD_UNKNOWN");
+        return;
+    }
+    if (opaque) {
+        reply_progress(q, 204, u.id, u.size);
         return;
     }
     /* Only looked at: nothing is saved, so that a request that works on it is not disturbed. */

@@ -181,6 +181,9 @@ enum sw_code remote_check(struct sw_arena *a, const struct call *c,
     struct sw_error ignored;
     enum sw_code code = sw_http_check(response, err);
     if (!code) return SW_OK;
+    if (response->status == 401)
+        return sw_fail(err, SW_DENIED, "%.*s/%.*s: authentication required: slipway login %.*s",
+                       SW_ARG(c->repo.domain), SW_ARG(c->repo.path), SW_ARG(c->repo.domain));
     if (sw_json_parse(a, sw_arena_str(a, sw_buf_str(&response->body)), NULL, &root, &ignored) ==
             SW_OK &&
         root->type == SW_JSON_OBJECT &&
