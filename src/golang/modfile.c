@@ -108,6 +108,7 @@ enum sw_code sw_go_modfile_parse(struct sw_str text, struct sw_go_modfile *ret,
         }
         if (code) return code;
     }
+    if (block) return sw_fail(err, SW_SYNTAX, "line %u: a block is not closed", l.number);
     *ret = m;
     return SW_OK;
 }

@@ -23,9 +23,16 @@ static void modfile_finds_go_and_toolchain(void **state) {
 }
 
 static void modfile_refuses_bad_lines(void **state) {
-    static const char *const bad[] = {"go 1.x\n",       "go 1.21\ngo 1.22\n",   "go\n",
-                                      "go v1.21\n",     "toolchain 1.21.0\n",   "go go1.21\n",
-                                      "go 1.21 1.22\n", "toolchain go1.21/x\n", "go (\n1.21\n)\n"};
+    static const char *const bad[] = {"go 1.x\n",
+                                      "go 1.21\ngo 1.22\n",
+                                      "go\n",
+                                      "go v1.21\n",
+                                      "toolchain 1.21.0\n",
+                                      "go go1.21\n",
+                                      "go 1.21 1.22\n",
+                                      "toolchain go1.21/x\n",
+                                      "go (\n1.21\n)\n",
+                                      "go 1.21\nrequire (\n\ta v1\n"};
     struct sw_go_modfile m;
     struct sw_error err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
