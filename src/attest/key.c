@@ -1,14 +1,11 @@
 #include "attest/key.h"
 
-#include <gnutls/abstract.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "codec/base64.h"
 #include "codec/hex.h"
+#include "net/gnutls_api.h"
 
 #define RSA_BITS_MIN 2048
 #define JWK_MAX ((size_t)64 << 10)

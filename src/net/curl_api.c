@@ -1,7 +1,7 @@
 #define SW_CURL_LOADER
 #include "net/curl_api.h"
 
-#ifndef SW_CURL_LINKED
+#ifndef SW_LIBRARIES_LINKED
 
 #include <dlfcn.h>
 #include <pthread.h>

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-#ifdef SW_CURL_LINKED
+#ifdef SW_LIBRARIES_LINKED
 
 static inline enum sw_code sw_curl_load(struct sw_error *err) {
     (void)err;

@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -30,6 +29,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "net/http_server_internal.h"
+#include "net/mhd_api.h"
 
 #define CONNECTION_MEMORY ((size_t)96 << 10) /* headers at most, and the read buffer of uploads */
 #define EXCHANGE_MEMORY ((size_t)64 << 20)   /* a manifest of 4 MiB read into a tree */
