@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/vec.h"
 #include "cmd/command.h"
 
 #define COMMANDS_MAX 256 /* for suggestions only */
@@ -14,8 +13,12 @@ struct given {
     const char *value;
 };
 
+/* In the invocation's arena: what is outgrown stays there until the end, which is soon. */
 struct sw_parsed {
-    SW_VEC(struct given) given;
+    struct {
+        struct given *ptr;
+        size_t len, cap;
+    } given;
 };
 
 /* ---- what was given ---- */
@@ -148,9 +151,17 @@ static enum sw_code give(struct sw_invocation *inv, const struct sw_option *o, c
                        o->name, value);
     if (o->choices && value && !word_in(o->choices, value))
         return sw_fail(err, SW_USAGE, "--%s %s: want one of %s", o->name, value, o->choices);
-    sw_vec_add(&inv->parsed->given, ((struct given){o, value        ? value
-                                                       : o->implied ? o->implied
-                                                                    : "true"}));
+    struct sw_parsed *p = inv->parsed;
+    if (p->given.len == p->given.cap) {
+        size_t cap = p->given.cap ? p->given.cap * 2 : 16;
+        struct given *grown = sw_arena_array(inv->arena, cap, sizeof *grown);
+        if (p->given.len) memcpy(grown, p->given.ptr, p->given.len * sizeof *grown);
+        p->given.ptr = grown;
+        p->given.cap = cap;
+    }
+    p->given.ptr[p->given.len++] = (struct given){o, value        ? value
+                                                     : o->implied ? o->implied
+                                                                  : "true"};
     return SW_OK;
 }
 

@@ -491,6 +491,7 @@ static enum sw_code listen_on(const char *address, int *ret_fd, unsigned *ret_po
 
 static unsigned or_default(unsigned value, unsigned standard) { return value ? value : standard; }
 
+SW_PRINTF(2, 0)
 static void log_line(void *context, const char *fmt, va_list args) {
     char text[512];
     if (!sw_log_enabled("net", SW_LOG_DEBUG)) return;
