@@ -112,7 +112,7 @@ struct sw_df_copy {             /* COPY and ADD */
     struct sw_str dest;
     struct sw_str
         from; /* COPY; literal (an expression is refused): stage, number, image, context */
-    struct sw_str chown, chmod; /* raw; NULL where none */
+    struct sw_str chown, chmod; /* raw; NULL, or empty once expanded, where none */
     struct sw_df_words exclude; /* literal patterns */
     bool link, parents;
     struct sw_str checksum;      /* ADD; raw; NULL where none */
