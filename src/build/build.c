@@ -83,6 +83,7 @@ static void drop(struct sw_build *b) {
     sw_map_done(&b->other_sources);
     sw_map_done(&b->indexes);
     sw_source_free(b->context);
+    sw_explain_free(b->explain);
     pthread_mutex_destroy(&b->lock);
     pthread_mutex_destroy(&b->index_lock);
     pthread_cond_destroy(&b->changed);
@@ -125,7 +126,14 @@ enum sw_code sw_build_run(const struct sw_build_tools *tools,
         sw_compressor_init(&b.compressor, options->compression, options->compression_level, err);
     if (!code) code = parse(&b, err);
     if (!code) code = sw_plan(&b, err);
-    if (!code) code = run_stages(&b, err);
+    if (!code) {
+        b.explain = sw_explain_new(&b);
+        code = run_stages(&b, err);
+        /* A build that failed or was refused is not what the next one is compared with. */
+        if (!code) sw_explain_save(b.explain);
+        if (options->explain)
+            sw_explain_reports(b.explain, arena, &ret->steps, &ret->n_step_reports);
+    }
     if (!code) code = export_image(&b, ret, err);
     ret->n_steps = b.n_keyed;
     ret->n_cached = b.n_cached;

@@ -16,6 +16,7 @@
 
 #include "base/pool.h"
 #include "base/progress.h"
+#include "build/explain.h"
 #include "codec/compress.h"
 #include "codec/lists.h"
 #include "oci/config.h"
@@ -100,6 +101,9 @@ struct sw_build_result {
     struct sw_digest config;      /* the image ID */
     struct sw_image_config image; /* the configuration */
     unsigned n_steps, n_cached;   /* of what the cache could know */
+    /* With options.explain, also where the build failed: every step that has a key. */
+    struct sw_step_report *steps;
+    size_t n_step_reports;
     /* Snapshots of the result's layers, lowest first, where skip_layers was set. */
     int64_t *snapshots;
     size_t n_snapshots;

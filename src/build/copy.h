@@ -69,9 +69,11 @@ SW_NODISCARD enum sw_code sw_copy_plan(struct sw_copy *copy, const struct sw_cop
 SW_NODISCARD enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view,
                                             struct sw_str path, uint32_t uid, uint32_t gid,
                                             int64_t epoch_s, struct sw_error *err);
-/* Hashes the contents and then everything. */
+/* Hashes the contents, then everything: *ret is of the layer's exact bytes; *ret_identity leaves
+ * the times out, for the keys of the steps that follow. */
 SW_NODISCARD enum sw_code sw_copy_key(struct sw_copy *copy, struct sw_pool *pool,
-                                      struct sw_digest *ret, struct sw_error *err);
+                                      struct sw_digest *ret, struct sw_digest *ret_identity,
+                                      struct sw_error *err);
 SW_NODISCARD enum sw_code sw_copy_archive(const struct sw_copy *copy, struct sw_layer_writer *w,
                                           struct sw_error *err);
 /* remember_owner: where chown is refused, SW_UNPACK_OWNER_XATTR. */
@@ -80,7 +82,7 @@ SW_NODISCARD enum sw_code sw_copy_extract(const struct sw_copy *copy,
                                           bool remember_owner, struct sw_error *err);
 
 /* Puts an entry into a hash, in a form that two different entries never share. */
-void sw_item_hash(struct sw_hasher *h, const struct sw_item *item);
+void sw_item_hash(struct sw_hasher *h, const struct sw_item *item, bool with_time);
 /* The entry as the archive has it. */
 void sw_item_entry(const struct sw_item *item, struct sw_tar_entry *ret);
 

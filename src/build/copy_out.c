@@ -30,13 +30,15 @@ static void hash_str(struct sw_hasher *h, struct sw_str s) {
     sw_hasher_add_str(h, s);
 }
 
-void sw_item_hash(struct sw_hasher *h, const struct sw_item *item) {
+void sw_item_hash(struct sw_hasher *h, const struct sw_item *item, bool with_time) {
     const struct sw_node *n = &item->node;
     hash_str(h, item->path);
     hash_u64(h, (uint64_t)n->type << 32 | n->mode);
     hash_u64(h, (uint64_t)n->uid << 32 | n->gid);
-    hash_u64(h, (uint64_t)n->mtime_sec);
-    hash_u64(h, n->mtime_nsec);
+    if (with_time) {
+        hash_u64(h, (uint64_t)n->mtime_sec);
+        hash_u64(h, n->mtime_nsec);
+    }
     hash_u64(h, n->size);
     hash_u64(h, (uint64_t)n->devmajor << 32 | n->devminor);
     hash_str(h, n->link);
@@ -73,8 +75,27 @@ static void hash_batch(void *argument) {
     }
 }
 
+/* The times apart from the rest, so that nothing is hashed twice. */
+static void hash_items(const struct sw_copy *copy, struct sw_digest *ret,
+                       struct sw_digest *ret_identity) {
+    struct sw_hasher h, times;
+    sw_hasher_init(&h, SW_SHA256);
+    sw_hasher_init(&times, SW_SHA256);
+    sw_hasher_add_str(&h, SW_STR("slipway copy 2\n"));
+    hash_u64(&h, SW_TAR_FORMAT_VERSION);
+    for (size_t i = 0; i < copy->n; i++) {
+        const struct sw_item *item = &copy->items[i];
+        sw_item_hash(&h, item, false);
+        hash_u64(&times, (uint64_t)item->node.mtime_sec);
+        hash_u64(&times, item->node.mtime_nsec);
+    }
+    *ret_identity = sw_hasher_finish(&h);
+    sw_hasher_add(&times, ret_identity->bytes, 32);
+    *ret = sw_hasher_finish(&times);
+}
+
 enum sw_code sw_copy_key(struct sw_copy *copy, struct sw_pool *pool, struct sw_digest *ret,
-                         struct sw_error *err) {
+                         struct sw_digest *ret_identity, struct sw_error *err) {
     size_t n_batches = (copy->n + BATCH - 1) / BATCH;
     struct batch *batches = sw_calloc(n_batches + 1, sizeof *batches);
     struct sw_group *group = sw_group_new(pool);
@@ -93,12 +114,7 @@ enum sw_code sw_copy_key(struct sw_copy *copy, struct sw_pool *pool, struct sw_d
         }
     free(batches);
     if (code) return code;
-    struct sw_hasher h;
-    sw_hasher_init(&h, SW_SHA256);
-    sw_hasher_add_str(&h, SW_STR("slipway copy 1\n"));
-    hash_u64(&h, SW_TAR_FORMAT_VERSION);
-    for (size_t i = 0; i < copy->n; i++) sw_item_hash(&h, &copy->items[i]);
-    *ret = sw_hasher_finish(&h);
+    hash_items(copy, ret, ret_identity);
     return SW_OK;
 }
 

@@ -6,7 +6,8 @@
 #include "build/users.h"
 
 /* Archives or extracts the planned items, whichever the stage has use for. */
-static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy, struct sw_blayer *layer,
+static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy,
+                               const struct sw_digest *key, struct sw_blayer *layer,
                                struct sw_error *err) {
     struct sw_build *b = s->build;
     bool remember = b->tools->userns->mode == SW_USERNS_SINGLE;
@@ -24,12 +25,12 @@ static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy, struct 
         return code;
     }
     SW_SNAPSHOT_DRAFT struct sw_snapshot_draft draft = SW_SNAPSHOT_DRAFT_NONE;
-    struct sw_snapshot_key key = {
-        .kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = layer->identity};
+    struct sw_snapshot_key snapshot_key = {
+        .kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = *key};
     struct sw_snapshot made;
     code = sw_snapshot_begin(b->tools->store, &draft, err);
     if (!code) code = sw_copy_extract(copy, &draft, remember, err);
-    if (!code) code = sw_snapshot_commit(&draft, &key, copy->bytes, copy->n, &made, err);
+    if (!code) code = sw_snapshot_commit(&draft, &snapshot_key, copy->bytes, copy->n, &made, err);
     if (!code) layer->snapshot = made.id;
     return code;
 }
@@ -44,34 +45,37 @@ static bool is_enough(const struct sw_stage *s, const struct sw_blayer *layer) {
 enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_cached,
                            bool *ret_empty, struct sw_error *err) {
     struct sw_build *b = s->build;
-    struct sw_digest key;
+    struct sw_digest key, identity;
     struct sw_blayer layer;
     bool empty;
     *ret_cached = false;
     *ret_empty = copy->n == 0;
     if (!copy->n) return SW_OK;
-    enum sw_code code = sw_copy_key(copy, b->tools->pool, &key, err);
+    enum sw_code code = sw_copy_key(copy, b->tools->pool, &key, &identity, err);
     if (code) return code;
+    sw_explain_copy(s, &key, copy);
     SW_STORE_LOCK struct sw_store_lock lock = SW_STORE_LOCK_NONE;
-    code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, &layer, &empty, err);
+    code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, false, &layer, &empty, err);
     if (code == SW_NOT_FOUND || (!code && !is_enough(s, &layer))) {
         code = sw_store_lock(b->tools->store, key.bytes, true, NULL, NULL, &lock, err);
         if (code) return code;
-        code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, &layer, &empty, err);
+        code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, false, &layer, &empty, err);
     }
     if (code && code != SW_NOT_FOUND) return code;
     if (code == SW_NOT_FOUND) {
-        layer = (struct sw_blayer){.identity = key, .has_key = true};
+        layer = (struct sw_blayer){.has_key = true};
         memcpy(layer.key, key.bytes, sizeof layer.key);
     }
+    layer.identity = identity;
     *ret_cached = !code && is_enough(s, &layer);
     if (!*ret_cached) {
-        if (b->options->fail_on_miss)
-            return sw_fail(err, SW_NOT_FOUND, "not in the cache, and --fail-on-miss was given");
-        code = make_layer(s, copy, &layer, err);
+        if (b->options->fail_on_miss) return sw_explain_refuse(s, err);
+        sw_explain_miss(s);
+        code = make_layer(s, copy, &key, &layer, err);
         if (!code) code = sw_layer_record(b, &layer, false, err);
         if (code) return code;
     }
+    if (*ret_cached) sw_explain_hit(s);
     sw_vec_add(&s->layers, layer);
     sw_stage_drop_view(s);
     pthread_mutex_lock(&b->lock);

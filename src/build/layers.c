@@ -4,8 +4,9 @@
  *     1 EMPTY SNAPSHOT FORM DIFF_ID BLOB SIZE TAG
  * EMPTY 0 or 1 (the step changed nothing); SNAPSHOT a number, 0 for none, with the overlay FORM of
  * its marks; DIFF_ID and BLOB are digests or "-"; SIZE is the blob's; TAG says how the blob was
- * compressed. A record that cannot be used in this build (another form, another compression) still
- * is for what can: the forms are looked at one by one.
+ * compressed, and for RUN @ and the seconds that its times were clamped to. A record that cannot be
+ * used in this build (another form, another compression) still is for what can: the forms are
+ * looked at one by one.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include "base/mem.h"
 #include "build/diff.h"
 #include "build/room_internal.h"
+
+#define TAG_MAX 128
 
 struct sw_digest sw_layers_chain(const struct sw_blayer *layers, size_t n) {
     struct sw_hasher h;
@@ -32,28 +35,39 @@ static const char *media_type_of(enum sw_compression c) {
                                    : SW_MT_OCI_LAYER;
 }
 
-enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, struct sw_blayer *ret,
-                             bool *ret_empty, struct sw_error *err) {
+/* Of the blob: how it was compressed, and for RUN, whose key has no times, what they were clamped
+ * to. */
+static void make_tag(const struct sw_build *b, bool is_run, char ret[TAG_MAX]) {
+    if (is_run) {
+        snprintf(ret, TAG_MAX, "%s@%lld", b->compressor.tag, (long long)b->options->epoch_s);
+    } else {
+        snprintf(ret, TAG_MAX, "%s", b->compressor.tag);
+    }
+}
+
+enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, bool is_run,
+                             struct sw_blayer *ret, bool *ret_empty, struct sw_error *err) {
     SW_ARENA struct sw_arena arena;
     struct sw_cache_record record;
     sw_arena_init(&arena, 0);
-    *ret = (struct sw_blayer){.identity = *key, .has_key = true};
+    *ret = (struct sw_blayer){.identity = *key, .has_key = true, .is_run = is_run};
     memcpy(ret->key, key->bytes, SW_CACHE_KEY_SIZE);
     *ret_empty = false;
     enum sw_code code = sw_cache_get(b->tools->store, &arena, ret->key, &record, err);
     if (code) return code;
-    char diff_id[160], blob[160], tag[SW_COMPRESS_TAG_MAX];
+    char diff_id[160], blob[160], tag[128], wanted[TAG_MAX];
     long long snapshot;
     unsigned long long size;
     int version, empty, form;
     const char *text = sw_arena_cstr(&arena, record.value);
-    if (sscanf(text, "%d %d %lld %d %159s %159s %llu %63s", &version, &empty, &snapshot, &form,
+    if (sscanf(text, "%d %d %lld %d %159s %159s %llu %127s", &version, &empty, &snapshot, &form,
                diff_id, blob, &size, tag) != 8 ||
         version != 1)
         return sw_fail(err, SW_NOT_FOUND, "a cache record of another version");
     *ret_empty = empty != 0;
     if (snapshot && form == (int)b->form) ret->snapshot = snapshot;
-    if (!strcmp(tag, b->compressor.tag) && !sw_digest_parse(sw_str(diff_id), &ret->diff_id, err) &&
+    make_tag(b, is_run, wanted);
+    if (!strcmp(tag, wanted) && !sw_digest_parse(sw_str(diff_id), &ret->diff_id, err) &&
         !sw_digest_parse(sw_str(blob), &ret->blob, err)) {
         ret->has_blob = true;
         ret->size = size;
@@ -66,9 +80,10 @@ enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, st
 
 enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer, bool empty,
                              struct sw_error *err) {
-    char text[512], diff_id[SW_DIGEST_TEXT_MAX] = "-", blob[SW_DIGEST_TEXT_MAX] = "-";
+    char text[640], tag[TAG_MAX], diff_id[SW_DIGEST_TEXT_MAX] = "-", blob[SW_DIGEST_TEXT_MAX] = "-";
     struct sw_cache_ref refs[2];
     size_t n = 0;
+    make_tag(b, layer->is_run, tag);
     if (layer->has_blob) {
         sw_digest_format(&layer->diff_id, diff_id);
         sw_digest_format(&layer->blob, blob);
@@ -78,7 +93,7 @@ enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer, 
         refs[n++] = (struct sw_cache_ref){.is_snapshot = true, .snapshot = layer->snapshot};
     int len =
         snprintf(text, sizeof text, "1 %d %lld %d %s %s %llu %s", empty, (long long)layer->snapshot,
-                 (int)b->form, diff_id, blob, (unsigned long long)layer->size, b->compressor.tag);
+                 (int)b->form, diff_id, blob, (unsigned long long)layer->size, tag);
     struct sw_cache_record record = {
         .value = sw_str_n(text, (size_t)len), .refs = refs, .n_refs = n};
     memcpy(record.key, layer->key, sizeof record.key);

@@ -14,6 +14,7 @@
 #include "base/vec.h"
 #include "build/build.h"
 #include "build/copy.h"
+#include "build/explain_internal.h"
 #include "build/layer_writer.h"
 #include "build/source.h"
 #include "build/view.h"
@@ -63,12 +64,16 @@ struct sw_stage {
     struct sw_arena arena;
     struct sw_image_config config;
     SW_VEC(struct sw_blayer) layers;
+    size_t n_base_layers;   /* those that FROM brought */
     struct sw_df_vars args; /* declared ARGs with their values */
     struct sw_strs shell;
     bool cmd_set; /* CMD was given in this stage: ENTRYPOINT leaves it alone */
     bool no_cache;
     unsigned step, n_steps; /* for "[builder 2/5]" */
-    struct sw_source *view; /* of the layers so far; NULL: to be opened; owned */
+    const struct sw_df_instruction *current;
+    unsigned number;                /* of the current instruction, from 1, triggers included */
+    struct sw_explained *explained; /* what is recorded of it; NULL where it has no key */
+    struct sw_source *view;         /* of the layers so far; NULL: to be opened; owned */
     struct sw_source
         *source; /* for COPY --from: all layers as snapshots; NULL until asked; owned */
 };
@@ -93,6 +98,7 @@ struct sw_build {
     unsigned running;       /* RUN steps under way */
     bool failed;
     unsigned n_keyed, n_cached;
+    struct sw_explain *explain;  /* owned */
     struct sw_source *context;   /* opened on first use; owned */
     struct sw_map other_sources; /* name -> struct sw_other_source * */
     struct sw_map indexes;       /* diff ID -> struct sw_layer_index * */
@@ -136,7 +142,7 @@ SW_NODISCARD enum sw_code sw_layers_view(struct sw_build *b, const struct sw_bla
 /* The identity of a stack, for keys. */
 struct sw_digest sw_layers_chain(const struct sw_blayer *layers, size_t n);
 SW_NODISCARD enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key,
-                                          struct sw_blayer *ret, bool *ret_empty,
+                                          bool is_run, struct sw_blayer *ret, bool *ret_empty,
                                           struct sw_error *err);
 SW_NODISCARD enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer,
                                           bool empty, struct sw_error *err);

@@ -38,13 +38,6 @@ static int keep_fd(struct sw_run_mounts *m, int *fd) {
     return m->fds[m->n_fds++];
 }
 
-static void hash_field(struct sw_hasher *h, const char *name, struct sw_str value) {
-    char head[64];
-    int n = snprintf(head, sizeof head, "%s:%zu:", name, value.len);
-    sw_hasher_add(h, head, (size_t)n);
-    sw_hasher_add_str(h, value);
-}
-
 /* ---- bind ---- */
 
 /* The content that a bind mount shows: layers of a stage or image, or, for a directory of the host,
@@ -67,6 +60,7 @@ static enum sw_code snapshot_of(struct sw_stage *s, struct sw_source *source, st
     enum sw_code code = sw_source_resolve(source, &s->arena, path, true, false, &real, err);
     if (!code) code = source->ops->stat(source, &s->arena, real, false, &node, err);
     if (code) return code;
+    struct sw_snapshot_key key = {.kind = SW_SNAPSHOT_STEP, .form = b->form};
     struct sw_copy_spec spec = {.verb = "RUN --mount",
                                 .source = source,
                                 .paths = &real,
@@ -75,13 +69,12 @@ static enum sw_code snapshot_of(struct sw_stage *s, struct sw_source *source, st
                                 .epoch_s = b->options->epoch_s,
                                 .pool = b->tools->pool};
     code = sw_copy_plan(&copy, &spec, err);
-    if (!code) code = sw_copy_key(&copy, b->tools->pool, &ret->digest, err);
+    if (!code) code = sw_copy_key(&copy, b->tools->pool, &key.digest, &ret->digest, err);
     if (code) return code;
     if (node.type != SW_TAR_DIR) {
         size_t slash = sw_str_rfind_char(real, '/');
         ret->path = slash == SIZE_MAX ? real : sw_str_from(real, slash + 1);
     }
-    struct sw_snapshot_key key = {.kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = ret->digest};
     struct sw_snapshot made;
     code = sw_snapshot_find(b->tools->store, &key, &made, err);
     if (code == SW_NOT_FOUND) {
@@ -298,7 +291,7 @@ static enum sw_code open_ssh(struct sw_stage *s, const struct sw_df_mount *d,
 /* ---- all ---- */
 
 enum sw_code sw_run_mounts_plan(struct sw_stage *s, const struct sw_df_run *run, unsigned step,
-                                struct sw_df_mount **ret_parsed, struct sw_hasher *key,
+                                struct sw_df_mount **ret_parsed, struct sw_key *key,
                                 struct sw_error *err) {
     struct sw_df_lex lex = sw_stage_lex(s);
     struct sw_df_mount *parsed = sw_arena_array(&s->arena, run->n_mounts + 1, sizeof *parsed);
@@ -308,18 +301,20 @@ enum sw_code sw_run_mounts_plan(struct sw_stage *s, const struct sw_df_run *run,
         struct sw_df_mount *d = &parsed[i];
         enum sw_code code = sw_df_mount_parse(&s->arena, run->mounts[i].text, &lex, d, err);
         if (code) return code;
-        char head[96];
-        snprintf(head, sizeof head, "mount %d %d %o %u %u %d", (int)d->type, d->read_only, d->mode,
-                 d->uid, d->gid, (int)d->sharing);
-        hash_field(key, head, d->target);
-        hash_field(key, "id", d->id);
-        hash_field(key, "env", d->env);
+        struct sw_str what = sw_arena_printf(
+            &s->arena,
+            "type %d, read only %d, mode %o, %u:%u, sharing %d, id %zu:%.*s, env %zu:%.*s",
+            (int)d->type, d->read_only, d->mode, d->uid, d->gid, (int)d->sharing, d->id.len,
+            SW_ARG(d->id), d->env.len, SW_ARG(d->env));
+        struct sw_str name = sw_arena_printf(&s->arena, "mount %.*s", SW_ARG(d->target));
+        sw_key_add(key, name, what);
         if (d->type != SW_DF_MOUNT_BIND) continue;
         struct bound bound;
         code = bind_source(s, d, step, &bound, err);
         if (code) return sw_context(err, "--mount=%.*s", SW_ARG(run->mounts[i].text));
-        hash_field(key, "path", bound.path);
-        sw_hasher_add(key, bound.digest.bytes, 32);
+        sw_key_add(key, sw_arena_printf(&s->arena, "%.*s: path", SW_ARG(name)), bound.path);
+        sw_key_add_digest(key, sw_arena_printf(&s->arena, "%.*s: content", SW_ARG(name)),
+                          &bound.digest);
     }
     *ret_parsed = parsed;
     return SW_OK;

@@ -25,7 +25,7 @@ void sw_run_mounts_done(struct sw_run_mounts *m);
 /* Adds what decides the result to the key; makes nothing that lasts but snapshots of sources. */
 SW_NODISCARD enum sw_code sw_run_mounts_plan(struct sw_stage *s, const struct sw_df_run *run,
                                              unsigned step, struct sw_df_mount **ret_parsed,
-                                             struct sw_hasher *key, struct sw_error *err);
+                                             struct sw_key *key, struct sw_error *err);
 /* Opens, locks and fills. */
 SW_NODISCARD enum sw_code sw_run_mounts_open(struct sw_stage *s, const struct sw_df_mount *parsed,
                                              size_t n, unsigned step, struct sw_run_mounts *m,

@@ -71,43 +71,47 @@ static void make_argv(struct run *r) {
     }
 }
 
-static void hash_field(struct sw_hasher *h, const char *name, struct sw_str value) {
-    char head[64];
-    int n = snprintf(head, sizeof head, "%s:%zu:", name, value.len);
-    sw_hasher_add(h, head, (size_t)n);
-    sw_hasher_add_str(h, value);
+/* "variable NAME" for NAME=value. */
+static void key_env(struct sw_key *k, const struct sw_strs *env) {
+    for (size_t i = 0; i < env->len; i++) {
+        struct sw_str name, value;
+        sw_str_cut(env->ptr[i], '=', &name, &value);
+        sw_key_add(k, sw_arena_printf(k->arena, "variable %.*s", SW_ARG(name)), value);
+    }
 }
 
-static void hash_list(struct sw_hasher *h, const char *name, const struct sw_strs *list) {
-    for (size_t i = 0; i < list->len; i++) hash_field(h, name, list->ptr[i]);
-}
-
+/* Times of files are no part of it, and so SOURCE_DATE_EPOCH is none: what a command makes does
+ * not depend on them, its archive does, and that is made anew for another time (layers.c). */
 static enum sw_code make_key(struct run *r, unsigned step, struct sw_error *err) {
     struct sw_stage *s = r->stage;
     const struct sw_build_options *o = s->build->options;
-    struct sw_hasher h;
-    char text[128];
-    sw_hasher_init(&h, SW_SHA256);
-    hash_field(&h, "slipway run", SW_STR("1"));
+    SW_KEY struct sw_key k;
+    sw_key_init(&k, &s->arena, SW_STR("run 2"));
+    struct sw_digest base = sw_layers_chain(s->layers.ptr, s->n_base_layers);
     struct sw_digest chain = sw_layers_chain(s->layers.ptr, s->layers.len);
-    sw_hasher_add(&h, chain.bytes, 32);
-    hash_list(&h, "argv", &r->argv);
-    hash_list(&h, "env", &r->env);
-    hash_field(&h, "cwd", s->config.config.working_dir);
-    hash_field(&h, "user", s->config.config.user);
-    if (r->df->command.form == SW_DF_SCRIPT_FORM)
-        hash_field(&h, "script", r->df->command.argv.items[0]);
-    int n = snprintf(text, sizeof text, "%d %d %lld", (int)r->network, r->df->insecure,
-                     (long long)o->epoch_s);
-    hash_field(&h, "how", sw_str_n(text, (size_t)n));
-    hash_field(&h, "arch", s->platform.architecture);
-    hash_field(&h, "variant", s->platform.variant);
-    for (size_t i = 0; i < o->n_add_hosts; i++) {
-        hash_field(&h, "host", sw_str(o->add_hosts[i].name));
-        hash_field(&h, "ip", sw_str(o->add_hosts[i].ip));
+    sw_key_add_digest(&k, SW_STR("base image"), &base);
+    sw_key_add_digest(&k, SW_STR("layers before"), &chain);
+    for (size_t i = 0; i < r->argv.len; i++) {
+        bool last = i + 1 == r->argv.len && r->df->command.form != SW_DF_EXEC_FORM;
+        sw_key_add(&k, last ? SW_STR("command") : sw_arena_printf(&s->arena, "argument %zu", i),
+                   r->argv.ptr[i]);
     }
-    enum sw_code code = sw_run_mounts_plan(s, r->df, step, &r->mounts, &h, err);
-    r->key = sw_hasher_finish(&h);
+    key_env(&k, &r->env);
+    sw_key_add(&k, SW_STR("working directory"), s->config.config.working_dir);
+    sw_key_add(&k, SW_STR("user"), s->config.config.user);
+    if (r->df->command.form == SW_DF_SCRIPT_FORM)
+        sw_key_add(&k, SW_STR("script"), r->df->command.argv.items[0]);
+    static const char *const networks[] = {
+        [SW_NETWORK_NONE] = "none", [SW_NETWORK_HOST] = "host", [SW_NETWORK_PRIVATE] = "private"};
+    sw_key_add(&k, SW_STR("network"), sw_str(networks[r->network]));
+    sw_key_add(&k, SW_STR("security"), r->df->insecure ? SW_STR("insecure") : SW_STR("sandbox"));
+    sw_key_add(&k, SW_STR("platform"), sw_platform_format(&s->arena, &s->platform));
+    for (size_t i = 0; i < o->n_add_hosts; i++)
+        sw_key_add(&k, sw_arena_printf(&s->arena, "host %s", o->add_hosts[i].name),
+                   sw_str(o->add_hosts[i].ip));
+    enum sw_code code = sw_run_mounts_plan(s, r->df, step, &r->mounts, &k, err);
+    r->key = sw_key_finish(&k);
+    if (!code) sw_explain_run(s, &r->key, &k);
     return code;
 }
 
@@ -342,25 +346,26 @@ static enum sw_code find_or_run(struct run *r, unsigned step, bool *ret_cached, 
     struct sw_blayer layer;
     SW_STORE_LOCK struct sw_store_lock lock = SW_STORE_LOCK_NONE;
     enum sw_code code =
-        s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &r->key, &layer, ret_empty, err);
+        s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &r->key, true, &layer, ret_empty, err);
     if (code == SW_NOT_FOUND) {
         /* Somebody else may be running the same step: wait, and look again. */
         code = sw_store_lock(b->tools->store, r->key.bytes, true, NULL, NULL, &lock, err);
         if (code) return code;
-        code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &r->key, &layer, ret_empty, err);
+        code =
+            s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &r->key, true, &layer, ret_empty, err);
     }
     if (code && code != SW_NOT_FOUND) return code;
     *ret_cached = !code;
     if (code == SW_NOT_FOUND) {
-        if (b->options->fail_on_miss)
-            return sw_fail(err, SW_NOT_FOUND, "not in the cache, and --fail-on-miss was given");
-        layer = (struct sw_blayer){.identity = r->key, .has_key = true};
+        if (b->options->fail_on_miss) return sw_explain_refuse(s, err);
+        sw_explain_miss(s);
+        layer = (struct sw_blayer){.identity = r->key, .has_key = true, .is_run = true};
         memcpy(layer.key, r->key.bytes, sizeof layer.key);
         code = execute(r, step, &layer, ret_empty, err);
         if (!code) code = sw_layer_record(b, &layer, *ret_empty, err);
         if (code) return code;
     }
-    layer.is_run = true;
+    if (*ret_cached) sw_explain_hit(s);
     if (!*ret_empty) {
         sw_vec_add(&s->layers, layer);
         sw_stage_drop_view(s);

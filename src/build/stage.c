@@ -147,6 +147,9 @@ static enum sw_code execute(struct sw_stage *s, const struct sw_df_instruction *
     bool failed = s->build->failed;
     pthread_mutex_unlock(&s->build->lock);
     if (failed) return sw_fail(err, SW_CANCELLED, "another stage failed");
+    s->current = in;
+    s->number++;
+    s->explained = NULL;
     switch (in->kind) {
     case SW_DF_RUN:
         code = sw_step_run(s, in, err);
@@ -182,6 +185,7 @@ static enum sw_code triggers(struct sw_stage *s, struct sw_error *err) {
 static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
     enum sw_code code = load_base(s, err);
     if (code) return at_line(s, s->df->from, err);
+    s->n_base_layers = s->base == SW_BASE_STAGE ? s->base_stage->n_base_layers : s->layers.len;
     s->args = (struct sw_df_vars){.arena = &s->arena};
     s->shell = s->config.config.shell;
     if (!s->shell.len) {

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "build/build.h"
+#include "cmd/build_explain.h"
 #include "cmd/build_output.h"
 #include "cmd/remote_common.h"
 #include "cmd/session.h"
@@ -330,6 +331,7 @@ static enum sw_code parse_options(struct sw_invocation *inv, struct sw_build_opt
         while (sw_str_next(&rest, ',', &one)) sw_strs_add(inv->arena, &o->no_cache_filter, one);
     }
     o->fail_on_miss = sw_opt_flag(inv, "fail-on-miss");
+    o->explain = sw_opt(inv, "explain") != NULL;
     const char *format = sw_opt(inv, "format");
     o->docker_format = format && !strcmp(format, "docker");
     if (format && strcmp(format, "docker") != 0 && strcmp(format, "oci") != 0)
@@ -448,6 +450,9 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     if (!code && sw_opt_flag(inv, "push")) code = push_all(inv, &o, &session, &lazy, err);
     sw_progress_free(session.progress);
     session.progress = NULL;
+    if (o.explain)
+        sw_build_explain(&o, &result, !strcmp(sw_opt(inv, "explain"), "json"), inv->color_err,
+                         inv->arena);
     if (code) {
         if (!sw_opt_flag(inv, "quiet") && code != SW_CANCELLED) print_excerpt(&o, err);
         return code;
@@ -482,6 +487,8 @@ static const struct sw_option options[] = {
     {"no-cache", 0, NULL, "execute every step", 0, NULL, NULL},
     {"no-cache-filter", 0, "STAGE", "execute every step of these stages", SW_OPT_LIST, NULL, NULL},
     {"fail-on-miss", 0, NULL, "fail where a step is not in the cache", 0, NULL, NULL},
+    {"explain", 0, "FORM", "say of each step whether the cache had it, and why not",
+     SW_OPT_OPTIONAL, "text", "text|json"},
     {"secret", 0, "id=ID,src=FILE|env=NAME", "a secret for RUN --mount=type=secret", SW_OPT_LIST,
      NULL, NULL},
     {"ssh", 0, "default|ID=SOCKET", "an agent's socket for RUN --mount=type=ssh", SW_OPT_LIST, NULL,
