@@ -167,6 +167,7 @@ static enum sw_code open_cache_dir(struct sw_stage *s, const struct sw_df_mount 
         code = sw_lock_file_at(dir, "lock", d->sharing != SW_DF_SHARED, d->sharing != SW_DF_PRIVATE,
                                &lock, err);
     if (code) return code;
+    futimens(lock, NULL); /* the last use, as `slipway cache list` shows it */
     if (faccessat(dir, "id", F_OK, 0) < 0) code = sw_write_file_at(dir, "id", 0644, d->id, err);
     *ret_fresh = faccessat(dir, "data", F_OK, 0) < 0;
     if (!code && *ret_fresh && sw_sys_mkdirat(dir, "data", 0700) < 0 && errno != EEXIST)

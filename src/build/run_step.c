@@ -313,6 +313,8 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
     struct sw_source *view;
     SW_SNAPSHOT_DRAFT struct sw_snapshot_draft draft = SW_SNAPSHOT_DRAFT_NONE;
     enum sw_code code = sw_layers_snapshots(b, s->layers.ptr, s->layers.len, err);
+    /* Nobody knows what a command will write; at least nothing starts in a store that is full. */
+    if (!code) code = sw_store_reserve(b->tools->store, 0, err);
     if (code) return code;
     sw_stage_drop_view(s);
     code = sw_stage_view(s, &view, err);

@@ -1,30 +1,10 @@
 #include <string.h>
 
+#include "cmd/age.h"
 #include "cmd/render.h"
 #include "cmd/session.h"
 #include "cmd/table.h"
 #include "store/gc.h"
-
-/* "24h", "30m", "7d": what docker's --filter until= takes, and days. */
-static enum sw_code parse_age(const char *text, int64_t *ret_s, struct sw_error *err) {
-    struct sw_str s = sw_str(text);
-    if (sw_str_starts(s, SW_STR("until="))) s = sw_str_from(s, 6);
-    static const struct {
-        char unit;
-        int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
-    uint64_t n;
-    for (size_t i = 0; s.len && i < sizeof units / sizeof units[0]; i++) {
-        if (s.ptr[s.len - 1] != units[i].unit) continue;
-        if (!sw_str_u64(sw_str_sub(s, 0, s.len - 1), &n) ||
-            n > (uint64_t)(INT64_MAX / units[i].seconds))
-            break;
-        *ret_s = (int64_t)n * units[i].seconds;
-        return SW_OK;
-    }
-    return sw_fail(err, SW_USAGE, "an age of \"%s\": want a number and s, m, h, d or w, as in 24h",
-                   text);
-}
 
 static void show(void *ctx, const char *kind, const char *name, uint64_t bytes) {
     struct sw_invocation *inv = ctx;
@@ -35,7 +15,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_gc_options o = {.dry_run = sw_opt_flag(inv, "dry-run"), .untagged = true, .ctx = inv};
     const char *age = sw_opt(inv, "unused-for");
     if (!age) age = sw_opt(inv, "filter");
-    enum sw_code code = age ? parse_age(age, &o.unused_s, err) : SW_OK;
+    enum sw_code code = age ? sw_parse_age(age, &o.unused_s, err) : SW_OK;
     if (!code) code = sw_opt_size(inv, "keep-storage", &o.keep_bytes, err);
     if (code) return code;
     o.keep_cache = sw_opt_flag(inv, "images-only");

@@ -25,6 +25,14 @@ static enum sw_code open_progress(const struct sw_invocation *inv, struct sw_ses
     return SW_OK;
 }
 
+/* --store-cap, else SLIPWAY_STORE_CAP. */
+static enum sw_code read_cap(const struct sw_invocation *inv, uint64_t *ret, struct sw_error *err) {
+    const char *text = has_option(inv->command, "store-cap") ? sw_opt(inv, "store-cap") : NULL;
+    if (!text) text = getenv("SLIPWAY_STORE_CAP");
+    if (!text || !*text || sw_str_size(sw_str(text), ret)) return SW_OK;
+    return sw_fail(err, SW_USAGE, "a store cap of \"%s\": want a size such as 20g", text);
+}
+
 enum sw_code sw_session_open(const struct sw_invocation *inv, unsigned flags,
                              struct sw_session *ret, struct sw_error *err) {
     SW_BUF struct sw_buf root;
@@ -41,7 +49,8 @@ enum sw_code sw_session_open(const struct sw_invocation *inv, unsigned flags,
     if (!code && (flags & SW_SESSION_ROOT)) code = sw_userns_enter(&ret->userns, err);
     if (code) return code;
     struct sw_store_options options = {.root = root.ptr};
-    code = sw_store_open(&options, &ret->store, err);
+    code = read_cap(inv, &options.cap_bytes, err);
+    if (!code) code = sw_store_open(&options, &ret->store, err);
     /* Looking is possible where writing is not. */
     if (code && (flags & SW_SESSION_READ_ONLY)) {
         struct sw_error second = {0};

@@ -18,9 +18,9 @@ struct sw_session {
 };
 
 enum sw_session_flags {
-    SW_SESSION_ROOT = 1 << 0,     /* act as root: enter a user namespace where that is needed */
-    SW_SESSION_POOL = 1 << 1,     /* worker threads */
-    SW_SESSION_PROGRESS = 1 << 2, /* mode from --progress where the command has it */
+    SW_SESSION_ROOT = 1 << 0,      /* act as root: enter a user namespace where that is needed */
+    SW_SESSION_POOL = 1 << 1,      /* worker threads */
+    SW_SESSION_PROGRESS = 1 << 2,  /* mode from --progress where the command has it */
     SW_SESSION_READ_ONLY = 1 << 3, /* a store that cannot be written is good enough */
 };
 

@@ -14,6 +14,11 @@ const struct sw_command *const sw_commands[] = {
     &sw_cmd_import,
     &sw_cmd_du,
     &sw_cmd_prune,
+    &sw_cmd_cache_list,
+    &sw_cmd_cache_du,
+    &sw_cmd_cache_prune,
+    &sw_cmd_cache_export,
+    &sw_cmd_cache_import,
     &sw_cmd_doctor,
     &sw_cmd_go_list,
     &sw_cmd_go_listall,
@@ -67,6 +72,7 @@ const struct sw_command *const sw_commands[] = {
 };
 
 const struct sw_command_group sw_command_groups[] = {
+    {"cache", "What builds keep: cache mounts and records of steps"},
     {"db", "the advisory database"},
     {"go", "Go toolchains: install, verify, choose, switch"},
     {"registry", "A registry of your own: serve it, accounts, rules, space, audit"},

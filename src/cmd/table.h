@@ -5,6 +5,11 @@
 #include "cmd/command.h"
 
 extern const struct sw_command sw_cmd_build;
+extern const struct sw_command sw_cmd_cache_du;
+extern const struct sw_command sw_cmd_cache_export;
+extern const struct sw_command sw_cmd_cache_import;
+extern const struct sw_command sw_cmd_cache_list;
+extern const struct sw_command sw_cmd_cache_prune;
 extern const struct sw_command sw_cmd_run;
 extern const struct sw_command sw_cmd_images;
 extern const struct sw_command sw_cmd_tag;

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Cache mounts: listed, exported, imported, pruned; the cap on the store.
+. "$(dirname "$0")/lib.sh"
+base_images
+mkdir "$tmp/app"
+cat >"$tmp/app/Dockerfile" <<'D'
+FROM busybox
+ARG N=1
+RUN --mount=type=cache,id=gomod,target=/mod --mount=type=cache,target=/cache \
+    echo $N >> /mod/runs; mkdir -p /mod/ro; [ -e /mod/ro/f ] || echo file > /mod/ro/f; chmod 555 /mod/ro; \
+    ln -sf runs /mod/link; echo $N > /cache/n; chown 1000:1000 /mod/runs; cat /mod/runs > /out
+D
+build() { "$slipway" build --progress quiet "$@" "$tmp/app" >/dev/null 2>&1; }
+ok 'a build with cache mounts' "$slipway" build "$tmp/app"
+list=$("$slipway" cache list)
+like 'they are listed by id' "$list" '^mount +gomod '
+like 'or by target' "$list" '^mount +/cache '
+is 'as JSON' "$("$slipway" cache list --format '{{.ID}} {{.Entries}}' | sort)" '/cache 1
+gomod 4'
+like 'steps, too' "$("$slipway" cache list -a)" '^step '
+like 'what they take' "$("$slipway" cache du)" '^Cache mounts +2 '
+
+is 'export says what it wrote' "$("$slipway" cache export "$tmp/all.tar.zst")" '/cache
+gomod'
+ok 'one of them' "$slipway" cache export --id gomod "$tmp/mod.tar.gz"
+ok 'is a gzip archive' gzip -t "$tmp/mod.tar.gz"
+like 'with the files' "$(tar -tzf "$tmp/mod.tar.gz")" '/data/ro/f$'
+"$slipway" cache export - --id gomod >"$tmp/again" && "$slipway" cache export - --id gomod >"$tmp/again2"
+ok 'the same content gives the same bytes' cmp "$tmp/again" "$tmp/again2"
+fails 'a missing id is named' 1 'no cache mount "x"' "$slipway" cache export --id x "$tmp/x.tar"
+fails 'no file is left' 2 'No such file' ls "$tmp/x.tar"
+
+SLIPWAY_ROOT="$tmp/other"
+base_images
+is 'import into another store' "$("$slipway" cache import "$tmp/all.tar.zst")" '/cache
+gomod'
+build --build-arg N=2
+is 'a build finds them' "$(cat "$tmp"/other/slipway/cachemounts/*/data/runs)" '1
+2'
+is_root && is 'with their owners' "$(stat -c %u "$tmp"/other/slipway/cachemounts/*/data/runs)" 1000
+is 'modes' "$(stat -c %a "$tmp"/other/slipway/cachemounts/*/data/ro)" 555
+is 'links' "$(readlink "$tmp"/other/slipway/cachemounts/*/data/link)" runs
+ok 'importing again replaces' "$slipway" cache import "$tmp/mod.tar.gz"
+is 'with what was exported' "$(cat "$tmp"/other/slipway/cachemounts/*/data/runs)" 1
+
+head -c 300 "$tmp/mod.tar.gz" >"$tmp/cut.tar.gz"
+fails 'a cut archive is refused' 1 '' "$slipway" cache import "$tmp/cut.tar.gz"
+is 'and what was there stays' "$(cat "$tmp"/other/slipway/cachemounts/*/data/runs)" 1
+fails 'other archives are refused' 1 'no archive of cache mounts' "$slipway" cache import "$tmp/busybox.tar"
+mkdir -p "$tmp/evil/000000000000000000000000"
+echo gomod >"$tmp/evil/000000000000000000000000/id"
+tar -C "$tmp/evil" -cf "$tmp/evil.tar" 000000000000000000000000/id
+fails 'an id under another name is refused' 1 "not its directory's" "$slipway" cache import "$tmp/evil.tar"
+is 'nothing is left behind' "$(ls "$tmp/other/slipway/tmp" | wc -l)" 0
+
+lock=$(dirname "$tmp"/other/slipway/cachemounts/*/data/runs)/../lock
+like 'one in use is left alone' "$(flock "$lock" "$slipway" cache prune)" '1 cache mounts; 1 in use'
+fails 'and not exported' 1 'gomod' flock "$lock" "$slipway" cache export --id gomod "$tmp/x.tar"
+like '--unused-for' "$("$slipway" cache prune --unused-for 1h)" '0 cache mounts'
+like '--dry-run' "$("$slipway" cache prune -n)" 'Would free.*1 cache mounts'
+like 'prune by id' "$("$slipway" cache prune --id gomod)" '1 cache mounts'
+is 'it is gone' "$("$slipway" cache list | grep -c gomod)" 0
+ok 'a build starts anew' "$slipway" build --build-arg N=3 "$tmp/app"
+is 'with an empty one' "$(cat "$tmp"/other/slipway/cachemounts/*/data/runs)" 3
+
+# The cap: what was not used for longest goes, what is named stays; else it is refused.
+head -c 3000000 /dev/urandom >"$tmp/app/big"
+printf 'FROM scratch\nCOPY big /\n' >"$tmp/app/Dockerfile"
+fails 'a cap that cannot be kept is named' 1 'pass the limit of 1 MiB' "$slipway" build --store-cap 1m "$tmp/app"
+fails 'from the environment' 1 'pass the limit of 1 MiB' env SLIPWAY_STORE_CAP=1m "$slipway" build "$tmp/app"
+ok 'a larger one' "$slipway" build --store-cap 100m -t big "$tmp/app"
+fails 'nonsense is refused' 2 'store cap of "x"' "$slipway" build --store-cap x "$tmp/app"
+done_testing
