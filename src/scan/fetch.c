@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/sys.h"
 #include "codec/hex.h"
 #include "codec/json.h"
 #include "scan/update_internal.h"
@@ -199,6 +200,25 @@ static enum sw_code get_json(struct sw_updater *u, struct sw_str url, const stru
     return code ? sw_context(err, "fetching %s", request.url) : SW_OK;
 }
 
+/* The module has no releases: "latest" is the newest commit; proxies that know only what they hold
+ * may still know the branch. */
+static enum sw_code newest_version(struct sw_updater *u, const struct sw_source_spec *s,
+                                   struct sw_str proxy, struct sw_str *ret, struct sw_error *err) {
+    static const char *const queries[] = {"@latest", "@v/master.info"};
+    struct sw_error other;
+    enum sw_code code = SW_NOT_FOUND;
+    for (int i = 0; i < 2 && code; i++) {
+        const struct sw_json *info;
+        struct sw_str url =
+            sw_arena_printf(u->a, "%.*s/%.*s/%s", SW_ARG(proxy), SW_ARG(s->location), queries[i]);
+        struct sw_error *to = i == 0 ? err : &other;
+        code = get_json(u, url, &info, to);
+        if (!code) code = sw_json_need_str(info, "Version", ret, to);
+    }
+    if (code) sw_advise(err, "; a zip or a directory of advisories can be given as source");
+    return code;
+}
+
 /* golang.org/x/vulndb through each proxy in turn, as the go command does. */
 static enum sw_code fetch_module(struct sw_updater *u, struct sw_source_spec *s,
                                  struct sw_error *err) {
@@ -216,14 +236,8 @@ static enum sw_code fetch_module(struct sw_updater *u, struct sw_source_spec *s,
         if (!is_url(proxy)) continue; /* direct, off */
         while (sw_str_ends(proxy, SW_STR("/"))) proxy.len--;
         struct sw_str version = s->version;
-        if (!version.len) {
-            const struct sw_json *latest;
-            code = get_json(
-                u, sw_arena_printf(u->a, "%.*s/%.*s/@latest", SW_ARG(proxy), SW_ARG(s->location)),
-                &latest, err);
-            if (!code) code = sw_json_need_str(latest, "Version", &version, err);
-            if (code) continue;
-        }
+        if (!version.len) code = newest_version(u, s, proxy, &version, err);
+        if (!version.len) continue;
         int64_t before = 0;
         struct sw_str have = stored_tag(u, s, &before);
         if (sw_str_eq(have, version)) {
@@ -240,6 +254,18 @@ static enum sw_code fetch_module(struct sw_updater *u, struct sw_source_spec *s,
 }
 
 /* --- the Go database's layout ---------------------------------------------------------------- */
+
+/* Whole under its name, or not there; on the disk once the caller has synced. */
+static enum sw_code write_entry(int dir, const char *name, struct sw_str bytes,
+                                struct sw_error *err) {
+    SW_FD int fd = -1;
+    enum sw_code code =
+        sw_open_at(dir, ".part", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644, &fd, err);
+    if (!code) code = sw_write_full(fd, bytes.ptr, bytes.len, err);
+    if (!code && sw_sys_renameat(dir, ".part", dir, name) != 0)
+        code = sw_fail_sys(err, errno, "naming %s", name);
+    return code;
+}
 
 /* Entries that changed, one by one, into DIR/NAME/; those that are gone are removed. */
 static enum sw_code fetch_entries(struct sw_updater *u, struct sw_source_spec *s,
@@ -273,9 +299,11 @@ static enum sw_code fetch_entries(struct sw_updater *u, struct sw_source_spec *s
         struct sw_http_request request = {.url = url.ptr,
                                           .flags = SW_HTTP_ALLOW_FILE | SW_HTTP_COMPRESSED};
         code = sw_http_get(u->http, &request, &r, err);
-        if (!code) code = sw_write_file_at(dir, file.ptr, 0644, sw_buf_str(&r.body), err);
+        if (!code) code = write_entry(dir, file.ptr, sw_buf_str(&r.body), err);
         if (code) sw_context(err, "fetching %s", request.url);
     }
+    /* One sync for thousands of small files; the source's tag is written after it. */
+    if (!code && syncfs(dir) != 0) code = sw_fail_sys(err, errno, "writing the entries");
     return code;
 }
 

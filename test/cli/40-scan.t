@@ -17,6 +17,38 @@ fails 'a damaged one is not imported' 1 'damaged' "$slipway" db import "$tmp/bad
 fails 'nor a file of another kind' 1 'damaged' "$slipway" db import "$advisories/GO-2099-0001.json"
 ok 'a whole one is' "$slipway" db import "$tmp/exported.db"
 
+# Other sources: the Go database's layout, a module of a proxy, exploited vulnerabilities, scores.
+if have python3; then
+    python3 - "$advisories" "$tmp" <<'PY'
+import glob, gzip, json, os, sys, zipfile
+src, tmp = sys.argv[1:3]
+os.makedirs(tmp + "/layout/ID"); os.makedirs(tmp + "/layout/index")
+docs = [json.load(open(f)) for f in sorted(glob.glob(src + "/GO-*.json"))]
+for d in docs: json.dump(d, open(f"{tmp}/layout/ID/{d['id']}.json", "w"))
+json.dump({"modified": "2026-01-02T00:00:00Z"}, open(tmp + "/layout/index/db.json", "w"))
+json.dump([{"id": d["id"], "modified": d["modified"]} for d in docs], open(tmp + "/layout/index/vulns.json", "w"))
+version = "v0.0.0-20260102000000-0123456789ab"
+m = tmp + "/proxy/golang.org/x/vulndb"
+os.makedirs(m + "/@v")
+json.dump({"Version": version}, open(m + "/@latest", "w"))
+with zipfile.ZipFile(f"{m}/@v/{version}.zip", "w") as z:
+    z.writestr(f"golang.org/x/vulndb@{version}/go.mod", "module golang.org/x/vulndb\n")
+    for d in docs: z.writestr(f"golang.org/x/vulndb@{version}/data/osv/{d['id']}.json", json.dumps(d))
+json.dump({"vulnerabilities": [{"cveID": "CVE-2099-0003", "dateAdded": "2026-01-01"}]}, open(tmp + "/kev.json", "w"))
+open(tmp + "/epss.csv.gz", "wb").write(gzip.compress(b"#score_date:2026-01-01T00:00:00+0000\ncve,epss,percentile\nCVE-2099-0003,0.5,0.9\n"))
+PY
+    ok 'the layout of the Go database' env SLIPWAY_ROOT="$tmp/layout-root" "$slipway" db update -q "file://$tmp/layout"
+    like 'has its entries' "$(SLIPWAY_ROOT=$tmp/layout-root "$slipway" db status)" '^go +2 +2 '
+    ok 'a module through GOPROXY' env SLIPWAY_ROOT="$tmp/proxy-root" GOPROXY="file://$tmp/proxy" "$slipway" db update -q golang.org/x/vulndb
+    like 'has its version' "$(SLIPWAY_ROOT=$tmp/proxy-root "$slipway" db status)" '^go +2 +2 '
+    fails 'no proxy, no module' 2 'GOPROXY names no proxy' env SLIPWAY_ROOT="$tmp/none-root" GOPROXY=off "$slipway" db update -q golang.org/x/vulndb
+    ok 'exploited vulnerabilities and scores' env SLIPWAY_ROOT="$tmp/kev-root" "$slipway" db update -q "fixture=$advisories" "kev=$tmp/kev.json" "epss=$tmp/epss.csv.gz"
+    printf '{"id":1}' >"$tmp/layout/ID/GO-2099-0001.json"
+    sed -i 's/2026-01-02/2026-01-05/' "$tmp/layout/index/db.json" "$tmp/layout/index/vulns.json"
+    fails 'a malformed advisory fails the update' 1 'GO-2099-0001.*must be' env SLIPWAY_ROOT="$tmp/layout-root" "$slipway" db update -q
+    like 'and what was there stays' "$(SLIPWAY_ROOT=$tmp/layout-root "$slipway" db status)" '^go +2 +2 '
+fi
+
 # A root file system of Debian with one vulnerable package.
 root=$tmp/r
 mkdir -p "$root/etc" "$root/var/lib/dpkg"
@@ -28,6 +60,7 @@ package 1.2-3~rc1
 ok 'a low finding passes' scan --rootfs "$root"
 fails 'unless low is asked for' 10 'CVE-2099-0003.*LOW' scan --rootfs "$root" --severity LOW
 like 'the report names what fixes it' "$(scan --rootfs "$root" --format json)" '"fixed": "1.2-3"'
+[ ! -d "$tmp/kev-root" ] || fails 'an exploited one fails, whatever its severity' 10 'exploited' scan --rootfs "$root" --db "$tmp/kev-root/slipway/scan/advisories.db"
 printf 'CVE-2099-0003 exp:2000-01-01\n' >"$tmp/ignore"
 fails 'an expired exception counts no more' 10 'past its day' scan --rootfs "$root" --severity LOW --ignorefile "$tmp/ignore"
 printf 'CVE-2099-0003 # accepted\n' >"$tmp/ignore"
