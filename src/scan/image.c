@@ -22,7 +22,8 @@
 #include "store/blob.h"
 #include "store/tags.h"
 
-/* Where blobs come from: the store, a layout's directory, or the files of a tar archive. */
+/* Where blobs come from: the store, a layout's directory, or the files of a tar archive. Opening
+ * one is safe from several threads at once; reading documents uses the arena and is not. */
 struct place {
     struct sw_store *store;
     int dir;             /* of a layout; -1 */
@@ -53,7 +54,8 @@ static enum sw_code open_path(struct place *p, struct sw_str path, struct blob *
         return SW_OK;
     }
     int fd;
-    enum sw_code code = sw_open_beneath(p->dir, sw_arena_cstr(p->a, path), O_RDONLY, 0, &fd, err);
+    SW_FREE char *name = sw_strndup(path.ptr, path.len);
+    enum sw_code code = sw_open_beneath(p->dir, name, O_RDONLY, 0, &fd, err);
     if (code) return code;
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(fd);
@@ -410,12 +412,10 @@ static enum sw_code read_layers(struct sw_arena *a, const struct sw_scan_options
     struct sw_group *group = options->pool ? sw_group_new(options->pool) : NULL;
     unsigned step = sw_progress_step(options->progress, SW_STR("read layers"));
     sw_progress_start(options->progress, step);
-    /* Opening blobs of a directory allocates from the place's arena: not from several threads. */
-    bool parallel = group && (place->store || place->tar >= 0);
     for (size_t i = 0; i < image->n_layers; i++) {
         jobs[i] = (struct job){.options = options, .place = place, .layer = &image->layers[i]};
         sw_buf_init(&jobs[i].file, (size_t)1 << 30);
-        if (parallel)
+        if (group)
             sw_group_submit(group, run_job, &jobs[i]);
         else
             run_job(&jobs[i]);
