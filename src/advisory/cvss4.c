@@ -186,7 +186,7 @@ static double share(int score, int next, int steps, int depth, int *lower) {
 enum sw_code sw_cvss4_score(struct sw_str text, unsigned *ret_tenths, struct sw_error *err) {
     static const int of1[] = {AV, PR, UI}, of2[] = {AC, AT}, of36[] = {VC, VI, VA, CR, IR, AR},
                      of4[] = {SC, SI, SA};
-    int given[SW_CVSS_METRICS_MAX], v[N_METRICS];
+    int given[SW_CVSS_METRICS_MAX] = {0}, v[N_METRICS] = {0};
     enum sw_code code = sw_cvss_metrics(text, metrics, N_METRICS, given, err);
     if (code) return code;
     effective(given, v);

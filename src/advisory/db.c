@@ -110,6 +110,7 @@ static inline enum sw_code touch(const struct sw_advdb *db, uint64_t offset, uin
 
 static inline enum sw_code record(const struct sw_advdb *db, enum sw_advdb_section section,
                                   uint64_t i, const uint8_t **ret, struct sw_error *err) {
+    *ret = db->base;
     if (i >= db->sections[section].count) return damaged(err, "a record refers to none");
     uint64_t size = sw_advdb_record_size[section], at = db->sections[section].offset + i * size;
     *ret = db->base + at;

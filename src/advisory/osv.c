@@ -19,8 +19,8 @@ static enum sw_code items_of(const struct sw_json *obj, const char *key, const s
 static enum sw_code read_severities(struct sw_arena *a, const struct sw_json *obj,
                                     struct sw_osv_severity **ret, size_t *ret_n,
                                     struct sw_error *err) {
-    const struct sw_json *items;
-    size_t n;
+    const struct sw_json *items = NULL;
+    size_t n = 0;
     enum sw_code code = items_of(obj, "severity", &items, &n, err);
     if (code) return code;
     *ret = sw_arena_array(a, n, sizeof **ret);
@@ -57,8 +57,8 @@ static enum sw_code read_event(const struct sw_json *node, struct sw_osv_event *
 /* The events of all ranges but GIT ones. */
 static enum sw_code read_ranges(struct sw_arena *a, const struct sw_json *obj,
                                 struct sw_osv_affected *to, bool *ret_git, struct sw_error *err) {
-    const struct sw_json *ranges, *events;
-    size_t n, n_events, total = 0;
+    const struct sw_json *ranges = NULL, *events = NULL;
+    size_t n = 0, n_events = 0, total = 0;
     enum sw_code code = items_of(obj, "ranges", &ranges, &n, err);
     for (size_t i = 0; i < n && !code; i++) {
         code = items_of(&ranges[i], "events", &events, &n_events, err);
@@ -89,8 +89,8 @@ static enum sw_code read_ranges(struct sw_arena *a, const struct sw_json *obj,
 
 static enum sw_code read_imports(struct sw_arena *a, const struct sw_json *specific,
                                  struct sw_osv_affected *to, struct sw_error *err) {
-    const struct sw_json *items;
-    size_t n;
+    const struct sw_json *items = NULL;
+    size_t n = 0;
     const struct sw_json *imports = sw_json_get(specific, "imports");
     if (!imports || imports->type != SW_JSON_ARRAY) return SW_OK;
     enum sw_code code = items_of(specific, "imports", &items, &n, err);
@@ -178,7 +178,7 @@ static void read_url(const struct sw_json *root, struct sw_str *to) {
 enum sw_code sw_osv_parse(struct sw_arena *a, struct sw_str text, struct sw_osv *ret,
                           struct sw_error *err) {
     struct sw_json_limits limits = {.bytes = SW_OSV_DOCUMENT_MAX};
-    const struct sw_json *root, *items;
+    const struct sw_json *root = NULL, *items = NULL;
     struct sw_osv o = {0};
     struct sw_strs upstream = {0};
     enum sw_code code = sw_json_parse(a, text, &limits, &root, err);

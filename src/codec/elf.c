@@ -31,7 +31,7 @@ static uint64_t uint_at(const struct elf *e, const uint8_t *p, unsigned n) {
 
 static enum sw_code read_section(const struct elf *e, uint32_t index, struct section_header *ret,
                                  struct sw_error *err) {
-    uint8_t b[64];
+    uint8_t b[64] = {0};
     enum sw_code code =
         sw_source_read(e->s, e->shoff + (uint64_t)index * e->shentsize, b, e->wide ? 64 : 40, err);
     if (code) return sw_context(err, "section %u", index);
@@ -54,7 +54,7 @@ static enum sw_code read_section(const struct elf *e, uint32_t index, struct sec
 }
 
 static enum sw_code read_header(struct elf *e, struct sw_object *o, struct sw_error *err) {
-    uint8_t b[64];
+    uint8_t b[64] = {0};
     enum sw_code code = sw_source_read(e->s, 0, b, 52, err);
     if (code) return code;
     if ((b[4] != 1 && b[4] != 2) || (b[5] != 1 && b[5] != 2))
@@ -82,7 +82,7 @@ static enum sw_code read_header(struct elf *e, struct sw_object *o, struct sw_er
         return sw_fail(err, SW_CORRUPT, "ELF section headers of %u bytes", e->shentsize);
     if (e->shoff && (e->shnum == 0 || e->shstrndx == SHN_XINDEX_VALUE)) {
         /* Numbers that do not fit stand in the first section header. */
-        struct section_header first;
+        struct section_header first = {0};
         code = read_section(e, 0, &first, err);
         if (code) return code;
         if (e->shnum == 0) {
@@ -103,7 +103,7 @@ static enum sw_code read_segments(struct sw_arena *a, struct elf *e, struct sw_o
                        SW_OBJECT_SEGMENTS_MAX);
     o->segments = sw_arena_array(a, e->phnum, sizeof *o->segments);
     for (uint32_t i = 0; i < e->phnum; i++) {
-        uint8_t b[56];
+        uint8_t b[56] = {0};
         enum sw_code code =
             sw_source_read(e->s, e->phoff + (uint64_t)i * e->phentsize, b, e->wide ? 56 : 32, err);
         if (code) return sw_context(err, "program header %u", i);
@@ -143,7 +143,7 @@ static enum sw_code read_sections(struct sw_arena *a, struct elf *e, struct sw_o
     if (e->shnum &&
         (e->shoff > e->s->size || (uint64_t)e->shnum * e->shentsize > e->s->size - e->shoff))
         return sw_fail(err, SW_CORRUPT, "the ELF section headers end after the file");
-    struct section_header names = {0}, h;
+    struct section_header names = {0}, h = {0};
     enum sw_code code = SW_OK;
     if (e->shstrndx < e->shnum) code = read_section(e, e->shstrndx, &names, err);
     if (code) return code;

@@ -105,6 +105,7 @@ static enum sw_code open_file(struct sqlite *db, struct sw_str wal, struct sw_er
 
 static enum sw_code get_page(struct sqlite *db, uint64_t number, const char **ret,
                              struct sw_error *err) {
+    *ret = db->file.ptr;
     if (number == 0 || number > db->n_pages || !db->pages[number])
         return sw_fail(err, SW_CORRUPT, "there is no SQLite page %llu", (unsigned long long)number);
     *ret = db->pages[number];
@@ -209,8 +210,8 @@ static enum sw_code find_column(struct sw_str record, unsigned index, uint64_t *
 
 enum sw_code sw_sqlite_column(struct sw_str record, unsigned index, struct sw_str *ret,
                               struct sw_error *err) {
-    uint64_t type;
-    struct sw_str value;
+    uint64_t type = 0;
+    struct sw_str value = {0};
     enum sw_code code = find_column(record, index, &type, &value, err);
     if (code) return code;
     if (type < 12) return sw_fail(err, SW_CORRUPT, "SQLite column %u is no text or blob", index);
@@ -220,8 +221,8 @@ enum sw_code sw_sqlite_column(struct sw_str record, unsigned index, struct sw_st
 
 enum sw_code sw_sqlite_integer(struct sw_str record, unsigned index, int64_t *ret,
                                struct sw_error *err) {
-    uint64_t type;
-    struct sw_str value;
+    uint64_t type = 0;
+    struct sw_str value = {0};
     enum sw_code code = find_column(record, index, &type, &value, err);
     if (code) return code;
     if (type == 8 || type == 9) {
@@ -243,7 +244,7 @@ struct schema_search {
 
 static enum sw_code schema_row(void *context, struct sw_str record, struct sw_error *err) {
     struct schema_search *search = context;
-    struct sw_str type, name;
+    struct sw_str type = {0}, name = {0};
     enum sw_code code = sw_sqlite_column(record, 0, &type, err);
     if (!code) code = sw_sqlite_column(record, 1, &name, err);
     if (code || !sw_str_is(type, "table") || !sw_str_is(name, search->table)) return code;

@@ -221,7 +221,7 @@ enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
         return sw_fail(err, SW_UNSUPPORTED,
                        "the program is packed by UPX; scan it before it is packed");
     if (code) return code;
-    struct sw_str modules;
+    struct sw_str modules = {0};
     code = read_strings(a, o, s, at, part->offset + part->file_size, &info.go_version_raw, &modules,
                         err);
     if (code) return code;

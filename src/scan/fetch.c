@@ -205,10 +205,10 @@ static enum sw_code get_json(struct sw_updater *u, struct sw_str url, const stru
 static enum sw_code newest_version(struct sw_updater *u, const struct sw_source_spec *s,
                                    struct sw_str proxy, struct sw_str *ret, struct sw_error *err) {
     static const char *const queries[] = {"@latest", "@v/master.info"};
-    struct sw_error other;
+    struct sw_error other = {0};
     enum sw_code code = SW_NOT_FOUND;
     for (int i = 0; i < 2 && code; i++) {
-        const struct sw_json *info;
+        const struct sw_json *info = NULL;
         struct sw_str url =
             sw_arena_printf(u->a, "%.*s/%.*s/%s", SW_ARG(proxy), SW_ARG(s->location), queries[i]);
         struct sw_error *to = i == 0 ? err : &other;
@@ -335,7 +335,7 @@ static enum sw_code drop_entries(struct sw_updater *u, struct sw_source_spec *s,
 static enum sw_code fetch_vulndb(struct sw_updater *u, struct sw_source_spec *s,
                                  struct sw_error *err) {
     while (sw_str_ends(s->location, SW_STR("/"))) s->location.len--;
-    const struct sw_json *db, *index;
+    const struct sw_json *db = NULL, *index = NULL;
     struct sw_str modified = {0};
     enum sw_code code =
         get_json(u, sw_arena_printf(u->a, "%.*s/index/db.json", SW_ARG(s->location)), &db, err);

@@ -81,7 +81,7 @@ static enum sw_code open_blob(struct place *p, const struct sw_digest *digest, s
 static enum sw_code read_document(struct place *p, struct sw_str path,
                                   const struct sw_digest *digest, struct sw_str *ret,
                                   struct sw_error *err) {
-    struct blob b;
+    struct blob b = {.fd = -1};
     enum sw_code code = path.len ? open_path(p, path, &b, err) : open_blob(p, digest, &b, err);
     if (code) return code;
     if (b.size > SW_OCI_DOCUMENT_MAX)
@@ -266,7 +266,7 @@ static enum sw_code read_manifest(struct place *p, const struct sw_descriptor *d
     if (kind == SW_MEDIA_OTHER) kind = sw_manifest_sniff(p->a, bytes);
     if (kind == SW_MEDIA_INDEX) {
         struct sw_index index;
-        const struct sw_descriptor *chosen;
+        const struct sw_descriptor *chosen = NULL;
         if (depth > 4) return sw_fail(err, SW_LIMIT, "indexes within indexes");
         code = sw_index_parse(p->a, bytes, d->media_type, &index, err);
         if (!code) code = choose_platform(p, platform, &index, &chosen, err);

@@ -30,8 +30,9 @@ static struct sw_str cell(struct sw_arena *a, struct sw_str s, size_t max) {
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
         if ((c & 0xc0) != 0x80 && seen++ == max) {
-            memcpy(to + n, "…", 3);
-            return sw_str_n(to, n + 3);
+            static const char ellipsis[3] = {'\xe2', '\x80', '\xa6'};
+            for (size_t k = 0; k < sizeof ellipsis; k++) to[n++] = ellipsis[k];
+            return sw_str_n(to, n);
         }
         to[n++] = c < 32 || c == 127 ? '?' : (char)c;
     }

@@ -8,8 +8,10 @@ int main(void) {
     while (fgets(line, sizeof line, stdin)) {
         struct sw_cvss c;
         struct sw_error err;
-        if (sw_cvss_score(sw_str_n(line, strcspn(line, "\n")), &c, &err)) printf("-\n");
-        else printf("%u.%u\n", c.score / 10, c.score % 10);
+        if (sw_cvss_score(sw_str_n(line, strcspn(line, "\n")), &c, &err))
+            printf("-\n");
+        else
+            printf("%u.%u\n", c.score / 10, c.score % 10);
     }
     return 0;
 }
