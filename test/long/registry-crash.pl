@@ -3,7 +3,7 @@
 # server is killed (SIGKILL) at random moments. At the end nothing that was acknowledged is missing
 # or torn. Prints TAP.
 #
-#     registry-crash.pl SLIPWAY [ROUNDS [CLIENTS]]
+#     registry-crash.pl [SLIPWAY [ROUNDS [CLIENTS]]]
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
@@ -13,6 +13,7 @@ use POSIX qw(:sys_wait_h);
 use Time::HiRes qw(sleep time);
 
 my ($slipway, $rounds, $clients) = @ARGV;
+$slipway ||= $ENV{SLIPWAY} || "build/src/cmd/slipway";
 $rounds  ||= 20;
 $clients ||= 16;
 my $dir  = tempdir(CLEANUP => 1);
