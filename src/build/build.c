@@ -84,6 +84,7 @@ static void drop(struct sw_build *b) {
     sw_map_done(&b->indexes);
     sw_source_free(b->context);
     sw_explain_free(b->explain);
+    sw_cache_sources_free(b->cache_sources);
     pthread_mutex_destroy(&b->lock);
     pthread_mutex_destroy(&b->index_lock);
     pthread_cond_destroy(&b->changed);
@@ -128,6 +129,7 @@ enum sw_code sw_build_run(const struct sw_build_tools *tools,
     if (!code) code = sw_plan(&b, err);
     if (!code) {
         b.explain = sw_explain_new(&b);
+        b.cache_sources = sw_cache_sources_open(&b);
         code = run_stages(&b, err);
         /* A build that failed or was refused is not what the next one is compared with. */
         if (!code) sw_explain_save(b.explain);
@@ -135,6 +137,7 @@ enum sw_code sw_build_run(const struct sw_build_tools *tools,
             sw_explain_reports(b.explain, arena, &ret->steps, &ret->n_step_reports);
     }
     if (!code) code = export_image(&b, ret, err);
+    if (!code) code = sw_cache_store_out(&b, err);
     ret->n_steps = b.n_keyed;
     ret->n_cached = b.n_cached;
     drop(&b);

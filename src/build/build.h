@@ -70,6 +70,9 @@ struct sw_build_options {
     struct sw_strs no_cache_filter; /* stages */
     bool fail_on_miss;
     bool explain;
+    struct sw_strs cache_from; /* directories that an earlier build's cache_to wrote */
+    const char *cache_to;      /* directory, an OCI layout; NULL: none */
+    bool cache_to_max;         /* every stage's steps, not the result's alone */
     bool squash;
     bool docker_format; /* Docker's media types instead of OCI's */
     int64_t epoch_s;    /* SOURCE_DATE_EPOCH: all times are clamped to it */

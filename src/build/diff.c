@@ -24,7 +24,7 @@
 struct differ {
     struct sw_layer_writer *writer;
     enum sw_overlay_form form;
-    int64_t epoch_s;
+    int64_t epoch_s, clamped_s;
     struct sw_arena links_arena;
     struct sw_map links; /* device and inode -> path of the first name, a struct sw_str * */
 };
@@ -99,7 +99,7 @@ static enum sw_code describe(struct differ *d, struct sw_arena *arena, int fd, c
         if (n < 0) return sw_fail_sys(err, errno, "read the link %s", name);
         node.link = sw_arena_str(arena, sw_str_n(target, (size_t)n));
     }
-    bool young = node.mtime_sec >= d->epoch_s;
+    bool young = node.mtime_sec >= d->epoch_s || node.mtime_sec == d->clamped_s;
     *ret = (struct sw_tar_entry){
         .path = path,
         .type = node.type,
@@ -184,8 +184,8 @@ static enum sw_code walk(struct differ *d, int fd, struct sw_str dir, int depth,
 }
 
 enum sw_code sw_diff_archive(int dir_fd, enum sw_overlay_form form, int64_t epoch_s,
-                             struct sw_layer_writer *w, struct sw_error *err) {
-    struct differ d = {.writer = w, .form = form, .epoch_s = epoch_s};
+                             int64_t clamped_s, struct sw_layer_writer *w, struct sw_error *err) {
+    struct differ d = {.writer = w, .form = form, .epoch_s = epoch_s, .clamped_s = clamped_s};
     sw_arena_init(&d.links_arena, (size_t)1 << 30);
     enum sw_code code = walk(&d, dir_fd, SW_STR(""), 0, err);
     sw_map_done(&d.links);

@@ -13,9 +13,11 @@
 #include "build/layer_writer.h"
 #include "store/snapshot.h"
 
-/* dir_fd: the upper directory. */
+/* dir_fd: the upper directory. Times that are exactly clamped_s become the epoch, too: they were
+ * clamped once, when the directory was archived for another epoch; INT64_MAX for none. */
 SW_NODISCARD enum sw_code sw_diff_archive(int dir_fd, enum sw_overlay_form form, int64_t epoch_s,
-                                          struct sw_layer_writer *w, struct sw_error *err);
+                                          int64_t clamped_s, struct sw_layer_writer *w,
+                                          struct sw_error *err);
 /* Whether nothing changed at all. */
 SW_NODISCARD enum sw_code sw_diff_is_empty(int dir_fd, bool *ret, struct sw_error *err);
 

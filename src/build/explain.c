@@ -32,7 +32,8 @@ struct sw_explained {
     size_t from_stage; /* of COPY --from=STAGE; SIZE_MAX otherwise */
     const struct sw_explained *before;
     enum sw_step_why why;
-    bool judged;
+    bool judged, is_run;
+    struct sw_digest digest; /* key */
     struct sw_step_change *changes;
     size_t n_changes, n_more;
 };
@@ -207,6 +208,8 @@ static bool add_step(struct sw_stage *st, const struct sw_digest *key) {
     s->number = st->number;
     s->stage_index = st->index;
     s->from_stage = SIZE_MAX;
+    s->is_run = st->current->kind == SW_DF_RUN;
+    s->digest = *key;
     sw_digest_hex(key, s->key);
     s->before = find_before(e, s);
     sw_vec_add(&e->steps, s);
@@ -477,6 +480,19 @@ static struct sw_step_report report_of(struct sw_arena *a, const struct sw_expla
                                .n_more = s->n_more};
     snprintf(r.key, sizeof r.key, "%s", s->key);
     return r;
+}
+
+enum sw_code sw_explain_keys(struct sw_explain *e,
+                             enum sw_code (*each)(void *ctx, const struct sw_digest *key,
+                                                  size_t stage, bool is_run, struct sw_error *err),
+                             void *ctx, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    if (e->steps.len) qsort(e->steps.ptr, e->steps.len, sizeof *e->steps.ptr, by_place);
+    for (size_t i = 0; i < e->steps.len && !code; i++) {
+        const struct sw_explained *s = e->steps.ptr[i];
+        code = each(ctx, &s->digest, s->stage_index, s->is_run, err);
+    }
+    return code;
 }
 
 void sw_explain_reports(struct sw_explain *e, struct sw_arena *a, struct sw_step_report **ret,

@@ -29,6 +29,13 @@ void sw_explain_hit(struct sw_stage *s);
 void sw_explain_miss(struct sw_stage *s);
 /* The failure of --fail-on-miss, with what has changed. */
 SW_NODISCARD enum sw_code sw_explain_refuse(struct sw_stage *s, struct sw_error *err);
+/* Every key of this build, in the order of the Dockerfile. After the stages. */
+SW_NODISCARD enum sw_code sw_explain_keys(struct sw_explain *e,
+                                          enum sw_code (*each)(void *ctx,
+                                                               const struct sw_digest *key,
+                                                               size_t stage, bool is_run,
+                                                               struct sw_error *err),
+                                          void *ctx, struct sw_error *err);
 /* All keyed steps, in the order of the Dockerfile, in the arena. */
 void sw_explain_reports(struct sw_explain *e, struct sw_arena *a, struct sw_step_report **ret,
                         size_t *ret_n);

@@ -1,12 +1,13 @@
 /* The forms of a layer, and the cache's records of them.
  *
  * A record's value is one line of text:
- *     1 EMPTY SNAPSHOT FORM DIFF_ID BLOB SIZE TAG
+ *     1 EMPTY SNAPSHOT FORM DIFF_ID BLOB SIZE TAG CLAMPED
  * EMPTY 0 or 1 (the step changed nothing); SNAPSHOT a number, 0 for none, with the overlay FORM of
  * its marks; DIFF_ID and BLOB are digests or "-"; SIZE is the blob's; TAG says how the blob was
- * compressed, and for RUN @ and the seconds that its times were clamped to. A record that cannot be
- * used in this build (another form, another compression) still is for what can: the forms are
- * looked at one by one.
+ * compressed, and for RUN @ and the seconds that its times were clamped to. CLAMPED:
+ * such seconds of the snapshot's own times, where it came out of an archive; -1 otherwise. A record
+ * that cannot be used in this build (another form, another compression) still is for what can: the
+ * forms are looked at one by one.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,8 +46,8 @@ static void make_tag(const struct sw_build *b, bool is_run, char ret[TAG_MAX]) {
     }
 }
 
-enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, bool is_run,
-                             struct sw_blayer *ret, bool *ret_empty, struct sw_error *err) {
+static enum sw_code recall(struct sw_build *b, const struct sw_digest *key, bool is_run,
+                           struct sw_blayer *ret, bool *ret_empty, struct sw_error *err) {
     SW_ARENA struct sw_arena arena;
     struct sw_cache_record record;
     sw_arena_init(&arena, 0);
@@ -56,16 +57,18 @@ enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, bo
     enum sw_code code = sw_cache_get(b->tools->store, &arena, ret->key, &record, err);
     if (code) return code;
     char diff_id[160], blob[160], tag[128], wanted[TAG_MAX];
-    long long snapshot;
+    long long snapshot, clamped_s = -1;
     unsigned long long size;
     int version, empty, form;
     const char *text = sw_arena_cstr(&arena, record.value);
-    if (sscanf(text, "%d %d %lld %d %159s %159s %llu %127s", &version, &empty, &snapshot, &form,
-               diff_id, blob, &size, tag) != 8 ||
+    if (sscanf(text, "%d %d %lld %d %159s %159s %llu %127s %lld", &version, &empty, &snapshot,
+               &form, diff_id, blob, &size, tag, &clamped_s) < 8 ||
         version != 1)
         return sw_fail(err, SW_NOT_FOUND, "a cache record of another version");
     *ret_empty = empty != 0;
     if (snapshot && form == (int)b->form) ret->snapshot = snapshot;
+    ret->clamped = clamped_s >= 0;
+    ret->clamped_s = clamped_s;
     make_tag(b, is_run, wanted);
     if (!strcmp(tag, wanted) && !sw_digest_parse(sw_str(diff_id), &ret->diff_id, err) &&
         !sw_digest_parse(sw_str(blob), &ret->blob, err)) {
@@ -76,6 +79,18 @@ enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, bo
     if (!*ret_empty && !ret->snapshot && !ret->has_blob)
         return sw_fail(err, SW_NOT_FOUND, "a cache record of no use here");
     return SW_OK;
+}
+
+enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, bool is_run,
+                             struct sw_blayer *ret, bool *ret_empty, struct sw_error *err) {
+    enum sw_code code = recall(b, key, is_run, ret, ret_empty, err);
+    if (code != SW_NOT_FOUND || !b->cache_sources) return code;
+    struct sw_error why = {0};
+    code = sw_cache_fetch(b, key, is_run, &why);
+    if (!code) return recall(b, key, is_run, ret, ret_empty, err);
+    /* What cannot be fetched is made. */
+    if (code != SW_NOT_FOUND) sw_progress_warn(b->tools->progress, "%s", why.text);
+    return sw_fail(err, SW_NOT_FOUND, "not in the cache");
 }
 
 enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer, bool empty,
@@ -91,9 +106,10 @@ enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer, 
     }
     if (layer->snapshot)
         refs[n++] = (struct sw_cache_ref){.is_snapshot = true, .snapshot = layer->snapshot};
-    int len =
-        snprintf(text, sizeof text, "1 %d %lld %d %s %s %llu %s", empty, (long long)layer->snapshot,
-                 (int)b->form, diff_id, blob, (unsigned long long)layer->size, tag);
+    int len = snprintf(text, sizeof text, "1 %d %lld %d %s %s %llu %s %lld", empty,
+                       (long long)layer->snapshot, (int)b->form, diff_id, blob,
+                       (unsigned long long)layer->size, tag,
+                       layer->clamped ? (long long)layer->clamped_s : -1LL);
     struct sw_cache_record record = {
         .value = sw_str_n(text, (size_t)len), .refs = refs, .n_refs = n};
     memcpy(record.key, layer->key, sizeof record.key);
@@ -148,7 +164,9 @@ enum sw_code sw_layer_need_blob(struct sw_build *b, struct sw_blayer *layer, str
     enum sw_code code = sw_layer_open(b->tools->store, b->tools->pool, b->compressor.kind,
                                       b->options->compression_level, &w, err);
     if (!code) code = sw_snapshot_open(b->tools->store, layer->snapshot, &dir, err);
-    if (!code) code = sw_diff_archive(dir, b->form, b->options->epoch_s, w, err);
+    if (!code)
+        code = sw_diff_archive(dir, b->form, b->options->epoch_s,
+                               layer->clamped ? layer->clamped_s : INT64_MAX, w, err);
     if (!code) code = sw_layer_finish(w, &blob, err);
     sw_layer_free(w);
     if (code) return code;
@@ -182,6 +200,8 @@ enum sw_code sw_layers_view(struct sw_build *b, const struct sw_blayer *layers, 
     enum sw_code code = SW_OK;
     for (size_t i = 0; i < n && !code; i++) {
         v[i].snapshot = layers[i].snapshot;
+        v[i].clamped = layers[i].snapshot && layers[i].clamped;
+        v[i].clamped_s = layers[i].clamped_s;
         if (!v[i].snapshot) code = index_of(b, &layers[i], &v[i].index, err);
     }
     if (!code) code = sw_view_open(b->tools->store, b->form, v, n, name, ret, err);

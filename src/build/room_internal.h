@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "build/build.h"
+#include "build/cache_transfer_internal.h"
 #include "build/copy.h"
 #include "build/explain_internal.h"
 #include "build/layer_writer.h"
@@ -37,6 +38,8 @@ struct sw_blayer {
     int64_t snapshot;            /* 0: none yet */
     bool is_run;                 /* its blob is made from its snapshot */
     bool has_key;
+    bool clamped;      /* its snapshot was an archive whose times had been clamped ... */
+    int64_t clamped_s; /* ... to this: those of an archive made of it are to be, too */
     uint8_t key[SW_CACHE_KEY_SIZE]; /* of its cache record, to be completed with a new form */
 };
 
@@ -98,10 +101,11 @@ struct sw_build {
     unsigned running;       /* RUN steps under way */
     bool failed;
     unsigned n_keyed, n_cached;
-    struct sw_explain *explain;  /* owned */
-    struct sw_source *context;   /* opened on first use; owned */
-    struct sw_map other_sources; /* name -> struct sw_other_source * */
-    struct sw_map indexes;       /* diff ID -> struct sw_layer_index * */
+    struct sw_explain *explain;             /* owned */
+    struct sw_cache_sources *cache_sources; /* owned; NULL without --cache-from */
+    struct sw_source *context;              /* opened on first use; owned */
+    struct sw_map other_sources;            /* name -> struct sw_other_source * */
+    struct sw_map indexes;                  /* diff ID -> struct sw_layer_index * */
     pthread_mutex_t index_lock;
 };
 

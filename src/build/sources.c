@@ -68,10 +68,8 @@ static enum sw_code stage_source(struct sw_stage *s, struct sw_error *err) {
         code = sw_layers_snapshots(b, s->layers.ptr, s->layers.len, err);
         if (!code) {
             struct sw_str name = sw_arena_printf(&s->arena, "stage %.*s", SW_ARG(s->label));
-            struct sw_view_layer *v = sw_calloc(s->layers.len + 1, sizeof *v);
-            for (size_t i = 0; i < s->layers.len; i++) v[i].snapshot = s->layers.ptr[i].snapshot;
-            code = sw_view_open(b->tools->store, b->form, v, s->layers.len, name, &s->source, err);
-            sw_freep(&v);
+            /* With snapshots alone it takes no index, whose lock is held. */
+            code = sw_layers_view(b, s->layers.ptr, s->layers.len, name, &s->source, err);
         }
     }
     pthread_mutex_unlock(&b->index_lock);

@@ -30,7 +30,11 @@
 struct layer {
     int fd;                       /* snapshot's directory; -1: none */
     struct sw_layer_index *index; /* borrowed */
+    bool clamped;
+    int64_t clamped_s;
 };
+
+#define LATE_S INT64_C(253402300799) /* the end of the year 9999: beyond any epoch */
 
 struct view {
     struct sw_source source;
@@ -126,6 +130,8 @@ static enum found look(const struct view *v, const char *name, struct sw_str pat
                            ? look_in_snapshot(v, v->layers[i].fd, name, &node, &opaque)
                            : look_in_index(v->layers[i].index, path, &node, &opaque, &implicit);
         if (f == NOTHING) continue;
+        if (v->layers[i].clamped && f != WHITEOUT && node.mtime_sec == v->layers[i].clamped_s)
+            node.mtime_sec = LATE_S;
         if (f == WHITEOUT || node.type != SW_TAR_DIR) {
             state->floor = i + 1;
             if (have_dir) return ENTRY;
@@ -325,7 +331,10 @@ enum sw_code sw_view_open(struct sw_store *store, enum sw_overlay_form form,
     v->layers = sw_calloc(n + 1, sizeof *v->layers);
     enum sw_code code = SW_OK;
     for (size_t i = 0; i < n && !code; i++) {
-        v->layers[i] = (struct layer){.fd = -1, .index = layers[i].index};
+        v->layers[i] = (struct layer){.fd = -1,
+                                      .index = layers[i].index,
+                                      .clamped = layers[i].clamped,
+                                      .clamped_s = layers[i].clamped_s};
         v->n++;
         if (layers[i].snapshot)
             code = sw_snapshot_open(store, layers[i].snapshot, &v->layers[i].fd, err);

@@ -16,6 +16,8 @@
 struct sw_view_layer {
     int64_t snapshot;             /* 0: none */
     struct sw_layer_index *index; /* borrowed; NULL: none */
+    bool clamped;                 /* times of the snapshot that are clamped_s ... */
+    int64_t clamped_s;            /* ... are shown as late ones, to be clamped anew */
 };
 
 /* layers: lowest first; copied. name: borrowed. Owned: sw_source_free(). */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "build/build.h"
+#include "cmd/build_cache.h"
 #include "cmd/build_explain.h"
 #include "cmd/build_output.h"
 #include "cmd/remote_common.h"
@@ -332,6 +333,8 @@ static enum sw_code parse_options(struct sw_invocation *inv, struct sw_build_opt
     }
     o->fail_on_miss = sw_opt_flag(inv, "fail-on-miss");
     o->explain = sw_opt(inv, "explain") != NULL;
+    code = sw_build_cache_parse(inv, o, err);
+    if (code) return code;
     const char *format = sw_opt(inv, "format");
     o->docker_format = format && !strcmp(format, "docker");
     if (format && strcmp(format, "docker") != 0 && strcmp(format, "oci") != 0)
@@ -487,6 +490,8 @@ static const struct sw_option options[] = {
     {"no-cache", 0, NULL, "execute every step", 0, NULL, NULL},
     {"no-cache-filter", 0, "STAGE", "execute every step of these stages", SW_OPT_LIST, NULL, NULL},
     {"fail-on-miss", 0, NULL, "fail where a step is not in the cache", 0, NULL, NULL},
+    {"cache-from", 0, "SPEC", "take steps from there: type=local,src=DIR", SW_OPT_LIST, NULL, NULL},
+    {"cache-to", 0, "SPEC", "keep steps there: type=local,dest=DIR[,mode=min|max]", 0, NULL, NULL},
     {"explain", 0, "FORM", "say of each step whether the cache had it, and why not",
      SW_OPT_OPTIONAL, "text", "text|json"},
     {"secret", 0, "id=ID,src=FILE|env=NAME", "a secret for RUN --mount=type=secret", SW_OPT_LIST,
