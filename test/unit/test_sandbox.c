@@ -504,7 +504,8 @@ static void links_in_another_image_are_followed(void **state) {
     m.source = "one/";
     assert_str(box_sh(&box, "ls /t/sh"), "/t/sh");
     m.source = "/one/sh/x";
-    assert_int_not_equal(box_run_argv(&box, box.spec.argv), SW_OK);
+    const char *const argv[] = {"/bin/true", NULL}; /* box_sh's own has left its scope */
+    assert_int_not_equal(box_run_argv(&box, argv), SW_OK);
     assert_int_equal(unlinkat(box.image, "one", 0), 0);
     assert_int_equal(unlinkat(box.image, "two", 0), 0);
 }
