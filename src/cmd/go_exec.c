@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,6 +65,10 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
                        "%s (from %s) is not installed; run `slipway go install "
                        "%s`, or give --install",
                        choice.wanted, choice.origin, choice.wanted);
+    /* Asked for by name only: knowing what is supported takes reading lists. */
+    const char *policy = getenv("SLIPWAY_GO_POLICY");
+    if (!code && policy && *policy)
+        code = go_apply_policy(&s, inv, &choice.it.version, policy, err);
     return code ? code : launch(inv, &s, &choice.it, argv, err);
 }
 

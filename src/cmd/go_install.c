@@ -7,6 +7,8 @@ static const struct sw_option options[] = {
      NULL},
     {"default", 0, NULL, "make it the default too", 0, NULL, NULL},
     {"reinstall", 0, NULL, "fetch and verify again what is installed", 0, NULL, NULL},
+    {"policy", 0, "WORD", "what to do about versions past their end or vulnerable", 0, NULL,
+     "allow|warn|refuse"},
     GO_NETWORK_OPTIONS,
     {NULL},
 };
@@ -14,8 +16,12 @@ static const struct sw_option options[] = {
 static enum sw_code install_one(struct go_session *s, struct sw_invocation *inv, const char *text,
                                 struct sw_go_version *ret, struct sw_error *err) {
     struct sw_go_install_result result = {0};
-    enum sw_code code = go_session_install(s, inv, text, ret, &result, err);
-    if (code) return code;
+    struct sw_go_constraint c;
+    enum sw_code code = sw_go_constraint_parse(sw_str(text), &c, err);
+    if (code || (code = sw_go_resolve(&s->install, &c, inv->arena, ret, err)) ||
+        (code = go_apply_policy(s, inv, ret, sw_opt(inv, "policy"), err)) ||
+        (code = sw_go_install(&s->install, ret, inv->arena, &result, err)))
+        return code;
     go_report_install(ret, &result);
     if (sw_opt_flag(inv, "default")) code = sw_go_store_switch(&s->store, ret, err);
     if (!code) printf("%s\n", result.path);
