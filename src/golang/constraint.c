@@ -192,10 +192,11 @@ void sw_go_constraint_format(const struct sw_go_constraint *c, struct sw_buf *to
     }
     for (unsigned i = 0; i < c->n_bounds; i++) {
         const struct sw_go_bound *b = &c->bounds[i];
-        struct sw_go_version line = sw_go_version_line(&b->version);
-        bool in_line = b->op == SW_GO_IN_LINE;
-        struct sw_str v = sw_go_version_format(in_line ? &line : &b->version, text);
-        sw_buf_addf(to, "%s%s%.*s%s", i ? " " : "", ops[b->op], SW_ARG(v),
-                    in_line ? (c->prereleases ? ".tip" : ".x") : "");
+        sw_buf_add_text(to, i ? " " : "");
+        if (b->op == SW_GO_IN_LINE)
+            sw_buf_addf(to, "%u.%u%s", b->version.major, b->version.minor,
+                        c->prereleases ? ".tip" : ".x");
+        else
+            sw_buf_addf(to, "%s%.*s", ops[b->op], SW_ARG(sw_go_version_format(&b->version, text)));
     }
 }

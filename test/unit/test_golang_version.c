@@ -152,6 +152,28 @@ static void constraint_picks_the_newest_allowed(void **state) {
             fail_msg("%s: expected %s, got %s", cases[i][0], cases[i][1], pick(cases[i][0]));
 }
 
+static void constraint_shows_what_it_means(void **state) {
+    static const char *const cases[][2] = {
+        {"1.21", "1.21.x"},
+        {"~1", ">=1 1.0.x"},
+        {"~1~2~2~2", ">=1 1.0.x >=2.0.0 2.0.x >=2.0.0 2.0.x "
+                     ">=2.0.0 2.0.x"},
+        {"1.27rc", "1.27.tip"},
+        {">= 1.21,<1.23", ">=1.21 <1.23"},
+        {"stable", "latest"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SW_BUF struct sw_buf shown;
+        struct sw_go_constraint c;
+        struct sw_error err;
+        sw_buf_init(&shown, 0);
+        assert_ok(sw_go_constraint_parse(sw_str(cases[i][0]), &c, &err), err);
+        sw_go_constraint_format(&c, &shown);
+        assert_str(sw_buf_str(&shown), cases[i][1]);
+        assert_ok(sw_go_constraint_parse(sw_buf_str(&shown), &c, &err), err);
+    }
+}
+
 static void constraint_refuses_junk(void **state) {
     static const char *const bad[] = {"",     " ",      ">=",      "1.21 ||", "newest",  "1.21.x.x",
                                       "~",    "../x",   "1.21;rm", ">=x",     "1.2.3.x", "go",
@@ -173,6 +195,7 @@ int main(void) {
         cmocka_unit_test(toolchain_suffix_is_ignored),
         cmocka_unit_test(format_names_releases),
         cmocka_unit_test(constraint_picks_the_newest_allowed),
+        cmocka_unit_test(constraint_shows_what_it_means),
         cmocka_unit_test(constraint_refuses_junk),
     };
     return cmocka_run_group_tests_name("golang_version", tests, NULL, NULL);
