@@ -108,26 +108,22 @@ static const unsigned char ranked[3][2][3][18] = {
 static const int depth1[] = {1, 4, 5}, depth2[] = {1, 2}, depth4[] = {6, 5, 4};
 static const int depth36[3][2] = {{7, 6}, {8, 8}, {10, 10}};
 
-/* The worst vectors of each level, as levels of its metrics. -1 ends. */
-static const signed char worst1[3][4][3] = {
-    {{0, 0, 0}, {-1}},
-    {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {-1}},
-    {{3, 0, 0}, {1, 1, 1}, {-1}},
+/* The worst vectors of each level, one after the other, as levels of its metrics. -1 ends. */
+static const signed char worst1[3][12] = {
+    {0, 0, 0, -1}, {1, 0, 0, 0, 1, 0, 0, 0, 1, -1}, {3, 0, 0, 1, 1, 1, -1}};
+static const signed char worst2[2][6] = {{0, 0, -1}, {1, 0, 0, 1, -1}};
+/* clang-format off */
+static const signed char worst36[3][2][36] = {
+    {{0, 0, 0, 0, 0, 0, -1},
+     {0, 0, 1, 1, 1, 0,  0, 0, 0, 1, 1, 1, -1}},
+    {{1, 0, 0, 0, 0, 0,  0, 1, 0, 0, 0, 0, -1},
+     {0, 1, 0, 1, 0, 1,  0, 1, 1, 1, 0, 0,  1, 0, 0, 0, 1, 1,
+      1, 0, 1, 0, 1, 0,  1, 1, 0, 0, 0, 1, -1}},
+    {{-1},
+     {1, 1, 1, 0, 0, 0, -1}},
 };
-static const signed char worst2[2][3][2] = {{{0, 0}, {-1}}, {{1, 0}, {0, 1}, {-1}}};
-static const signed char worst36[3][2][6][6] = {
-    {{{0, 0, 0, 0, 0, 0}, {-1}}, {{0, 0, 1, 1, 1, 0}, {0, 0, 0, 1, 1, 1}, {-1}}},
-    {{{1, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0}, {-1}},
-     {{0, 1, 0, 1, 0, 1},
-      {0, 1, 1, 1, 0, 0},
-      {1, 0, 0, 0, 1, 1},
-      {1, 0, 1, 0, 1, 0},
-      {1, 1, 0, 0, 0, 1},
-      {-1}}},
-    {{{-1}}, {{1, 1, 1, 0, 0, 0}, {-1}}},
-};
-static const signed char worst4[3][2][3] = {
-    {{1, 0, 0}, {-1}}, {{1, 1, 1}, {-1}}, {{2, 2, 2}, {-1}}};
+/* clang-format on */
+static const signed char worst4[3][6] = {{1, 0, 0, -1}, {1, 1, 1, -1}, {2, 2, 2, -1}};
 
 struct classes {
     int eq1, eq2, eq3, eq4, eq5, eq6;
@@ -164,8 +160,8 @@ static struct classes classify(const int *v) {
 }
 
 /* Steps from the first of the worst vectors that is nowhere milder. */
-static int distance(const int *v, const int *which, int n, const signed char *vectors, int stride) {
-    for (; vectors[0] >= 0; vectors += stride) {
+static int distance(const int *v, const int *which, int n, const signed char *vectors) {
+    for (; vectors[0] >= 0; vectors += n) {
         int sum = 0;
         bool above = true;
         for (int i = 0; i < n; i++) {
@@ -200,14 +196,14 @@ enum sw_code sw_cvss4_score(struct sw_str text, unsigned *ret_tenths, struct sw_
     if (c.eq1 < 2) {
         next = c;
         next.eq1++;
-        sum += share(score, ranked_at(next), distance(v, of1, 3, worst1[c.eq1][0], 3),
-                     depth1[c.eq1], &lower);
+        sum += share(score, ranked_at(next), distance(v, of1, 3, worst1[c.eq1]), depth1[c.eq1],
+                     &lower);
     }
     if (c.eq2 < 1) {
         next = c;
         next.eq2++;
-        sum += share(score, ranked_at(next), distance(v, of2, 2, worst2[c.eq2][0], 2),
-                     depth2[c.eq2], &lower);
+        sum += share(score, ranked_at(next), distance(v, of2, 2, worst2[c.eq2]), depth2[c.eq2],
+                     &lower);
     }
     if (c.eq3 < 2 && !(c.eq3 == 2 && c.eq6 == 1)) {
         /* Classes 3 and 6 depend on each other: from 00 the dearer of two ways counts. */
@@ -222,14 +218,14 @@ enum sw_code sw_cvss4_score(struct sw_str text, unsigned *ret_tenths, struct sw_
             next.eq6++;
             if (ranked_at(next) > below) below = ranked_at(next);
         }
-        sum += share(score, below, distance(v, of36, 6, worst36[c.eq3][c.eq6][0], 6),
+        sum += share(score, below, distance(v, of36, 6, worst36[c.eq3][c.eq6]),
                      depth36[c.eq3][c.eq6], &lower);
     }
     if (c.eq4 < 2) {
         next = c;
         next.eq4++;
-        sum += share(score, ranked_at(next), distance(v, of4, 3, worst4[c.eq4][0], 3),
-                     depth4[c.eq4], &lower);
+        sum += share(score, ranked_at(next), distance(v, of4, 3, worst4[c.eq4]), depth4[c.eq4],
+                     &lower);
     }
     if (c.eq5 < 2) lower++; /* one metric, so no way within the class */
     double value = lower ? score - sum / lower : score;

@@ -5,6 +5,8 @@
  */
 #include "distro/sqlite_internal.h"
 
+#include <assert.h>
+
 enum {
     FILE_HEADER = 100,
     LEAF = 0x0d,
@@ -115,7 +117,7 @@ static enum sw_code get_page(struct sqlite *db, uint64_t number, const char **re
 /* The whole payload of a leaf's cell, overflow pages included. */
 static enum sw_code cell_payload(struct sqlite *db, struct sw_str cell, struct sw_str *ret,
                                  struct sw_error *err) {
-    uint64_t len, rowid;
+    uint64_t len = 0, rowid = 0;
     if (!varint(&cell, &len) || !varint(&cell, &rowid))
         return sw_fail(err, SW_CORRUPT, "an SQLite cell is cut");
     if (len > (uint64_t)db->n_pages * db->page_size)
@@ -189,7 +191,7 @@ static uint64_t value_size(uint64_t type) {
 static enum sw_code find_column(struct sw_str record, unsigned index, uint64_t *ret_type,
                                 struct sw_str *ret, struct sw_error *err) {
     struct sw_str types = record;
-    uint64_t header, type, at;
+    uint64_t header = 0, type = 0, at;
     if (!varint(&types, &header) || header > record.len || header < record.len - types.len)
         return sw_fail(err, SW_CORRUPT, "an SQLite record is cut");
     types = sw_str_sub(types, 0, (size_t)header - (record.len - types.len));
@@ -259,6 +261,7 @@ enum sw_code sw_sqlite_rows(struct sw_arena *a, struct sw_str file, struct sw_st
     struct sqlite db = {.a = a, .file = file};
     enum sw_code code = open_file(&db, wal, err);
     if (code) return code;
+    assert(db.pages);
     struct schema_search search = {.table = table};
     db.row = schema_row;
     db.context = &search;

@@ -1,4 +1,5 @@
 /* Sources: what their names mean, and bringing their bytes here. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -350,7 +351,9 @@ static enum sw_code fetch_vulndb(struct sw_updater *u, struct sw_source_spec *s,
     code = get_json(u, sw_arena_printf(u->a, "%.*s/index/vulns.json", SW_ARG(s->location)), &index,
                     err);
     if (!code) code = sw_json_expect(index, SW_JSON_ARRAY, err);
-    if (!code) code = fetch_entries(u, s, index, err);
+    if (code) return code;
+    assert(index);
+    code = fetch_entries(u, s, index, err);
     if (!code) code = drop_entries(u, s, index, err);
     return code ? code : store_tag(u, s, modified, err);
 }
