@@ -192,7 +192,8 @@ static enum sw_code find_column(struct sw_str record, unsigned index, uint64_t *
                                 struct sw_str *ret, struct sw_error *err) {
     struct sw_str types = record;
     uint64_t header = 0, type = 0, at;
-    if (!varint(&types, &header) || header > record.len || header < record.len - types.len)
+    bool whole = varint(&types, &header);
+    if (!whole || header > record.len || header < record.len - types.len)
         return sw_fail(err, SW_CORRUPT, "an SQLite record is cut");
     types = sw_str_sub(types, 0, (size_t)header - (record.len - types.len));
     at = header;
