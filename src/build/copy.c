@@ -3,17 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/proc.h"
-#include "base/vec.h"
+#include "build/copy_internal.h"
 #include "build/limits.h"
 #include "dockerfile/glob.h"
-
-struct planner {
-    struct sw_copy *copy;
-    const struct sw_copy_spec *spec;
-    SW_VEC(struct sw_item) items;
-};
 
 void sw_copy_init(struct sw_copy *copy) {
     *copy = (struct sw_copy){0};
@@ -23,13 +18,16 @@ void sw_copy_init(struct sw_copy *copy) {
 
 void sw_copy_done(struct sw_copy *copy) {
     free(copy->items);
+    for (size_t i = 0; i < copy->archives.len; i++) sw_unarchived_free(copy->archives.ptr[i]);
+    sw_vec_done(&copy->archives);
     sw_arena_done(&copy->arena);
 }
 
 /* ---- items ---- */
 
-static enum sw_code add_item(struct planner *p, struct sw_str path, const struct sw_node *node,
-                             struct sw_item **ret, struct sw_error *err) {
+enum sw_code sw_copy_add_item(struct sw_copy_planner *p, struct sw_str path,
+                              const struct sw_node *node, struct sw_item **ret,
+                              struct sw_error *err) {
     if (p->items.len >= SW_COPY_ENTRIES_MAX)
         return sw_fail(err, SW_LIMIT, "more than %zu files in one instruction",
                        SW_COPY_ENTRIES_MAX);
@@ -46,7 +44,8 @@ static enum sw_code add_item(struct planner *p, struct sw_str path, const struct
 }
 
 /* Owner, mode and time as the flags want them, for what comes from a source. */
-static void apply_flags(const struct sw_copy_spec *spec, struct sw_node *node) {
+static void apply_flags(const struct sw_copy_planner *p, struct sw_node *node) {
+    const struct sw_copy_spec *spec = p->spec;
     if (spec->has_owner) {
         node->uid = spec->uid;
         node->gid = spec->gid;
@@ -54,15 +53,15 @@ static void apply_flags(const struct sw_copy_spec *spec, struct sw_node *node) {
     if (spec->chmod && node->type != SW_TAR_SYMLINK)
         node->mode = sw_df_chmod_apply(spec->chmod, node->mode, node->type == SW_TAR_DIR);
     if (node->type == SW_TAR_SYMLINK) node->mode = 0777;
-    if (!spec->source || spec->source->clear_times) {
+    if (p->source && p->source->clear_times) {
         node->mtime_sec = spec->epoch_s;
         node->mtime_nsec = 0;
     }
 }
 
 /* What the stage has at a path; type 0 where there is nothing. */
-static enum sw_code look_at_dest(struct planner *p, struct sw_str path, struct sw_node *ret,
-                                 struct sw_error *err) {
+enum sw_code sw_copy_look_at_dest(struct sw_copy_planner *p, struct sw_str path,
+                                  struct sw_node *ret, struct sw_error *err) {
     *ret = (struct sw_node){0};
     if (path.len == 0) {
         *ret = (struct sw_node){.type = SW_TAR_DIR, .mode = 0755};
@@ -79,12 +78,13 @@ static enum sw_code look_at_dest(struct planner *p, struct sw_str path, struct s
 }
 
 /* The directories above a path: as they are, or new ones of the owner asked for. */
-static enum sw_code add_parents(struct planner *p, struct sw_str path, struct sw_error *err) {
+enum sw_code sw_copy_add_parents(struct sw_copy_planner *p, struct sw_str path,
+                                 struct sw_error *err) {
     for (size_t i = 0; i < path.len; i++) {
         if (path.ptr[i] != '/') continue;
         struct sw_str dir = sw_str_sub(path, 0, i);
         struct sw_node node;
-        enum sw_code code = look_at_dest(p, dir, &node, err);
+        enum sw_code code = sw_copy_look_at_dest(p, dir, &node, err);
         if (code) return code;
         if (node.type && node.type != SW_TAR_DIR)
             return sw_fail(err, SW_USAGE, "cannot copy to /%.*s: /%.*s is not a directory",
@@ -98,18 +98,18 @@ static enum sw_code add_parents(struct planner *p, struct sw_str path, struct sw
         }
         node.mtime_sec = p->spec->epoch_s;
         node.mtime_nsec = 0;
-        code = add_item(p, dir, &node, NULL, err);
+        code = sw_copy_add_item(p, dir, &node, NULL, err);
         if (code) return code;
     }
     return SW_OK;
 }
 
-static bool excluded(const struct planner *p, struct sw_str relative) {
+static bool excluded(const struct sw_copy_planner *p, struct sw_str relative) {
     return p->spec->exclude && sw_ignore_match(p->spec->exclude, relative, NULL);
 }
 
 /* One entry that is not a directory. */
-static enum sw_code add_leaf(struct planner *p, struct sw_str source_path,
+static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_path,
                              const struct sw_node *found, struct sw_str dest,
                              struct sw_error *err) {
     struct sw_node node = *found, there;
@@ -117,16 +117,16 @@ static enum sw_code add_leaf(struct planner *p, struct sw_str source_path,
         p->copy->skipped++;
         return SW_OK;
     }
-    enum sw_code code = look_at_dest(p, dest, &there, err);
+    enum sw_code code = sw_copy_look_at_dest(p, dest, &there, err);
     if (code) return code;
     if (there.type == SW_TAR_DIR)
         return sw_fail(err, SW_USAGE, "cannot replace the directory /%.*s with the file %.*s",
                        SW_ARG(dest), SW_ARG(source_path));
-    apply_flags(p->spec, &node);
+    apply_flags(p, &node);
     struct sw_item *item;
-    code = add_item(p, dest, &node, &item, err);
+    code = sw_copy_add_item(p, dest, &node, &item, err);
     if (code) return code;
-    item->source = p->spec->source;
+    item->source = p->source;
     item->source_path = source_path;
     p->copy->bytes += node.size;
     return SW_OK;
@@ -134,7 +134,7 @@ static enum sw_code add_leaf(struct planner *p, struct sw_str source_path,
 
 /* A directory's content into the directory dest. top: dest itself keeps the attributes it has;
  * below, existing directories take the source's. relative: path below the source, for --exclude. */
-static enum sw_code add_tree(struct planner *p, struct sw_str source_path,
+static enum sw_code add_tree(struct sw_copy_planner *p, struct sw_str source_path,
                              const struct sw_node *found, struct sw_str dest,
                              struct sw_str relative, bool top, int depth, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
@@ -144,7 +144,7 @@ static enum sw_code add_tree(struct planner *p, struct sw_str source_path,
     if (depth > SW_TREE_DEPTH_MAX)
         return sw_fail(err, SW_LIMIT, "%.*s: directories are nested deeper than %d",
                        SW_ARG(source_path), SW_TREE_DEPTH_MAX);
-    code = look_at_dest(p, dest, &there, err);
+    code = sw_copy_look_at_dest(p, dest, &there, err);
     if (code) return code;
     if (there.type && there.type != SW_TAR_DIR)
         return sw_fail(err, SW_USAGE, "cannot copy the directory %.*s to /%.*s: a file is there",
@@ -154,12 +154,12 @@ static enum sw_code add_tree(struct planner *p, struct sw_str source_path,
         node.mtime_sec = p->spec->epoch_s;
         node.mtime_nsec = 0;
     } else {
-        apply_flags(p->spec, &node);
+        apply_flags(p, &node);
     }
-    if (dest.len) code = add_item(p, dest, &node, NULL, err);
+    if (dest.len) code = sw_copy_add_item(p, dest, &node, NULL, err);
     struct sw_str *names = NULL;
     size_t n = 0;
-    struct sw_source *s = p->spec->source;
+    struct sw_source *s = p->source;
     if (!code) code = s->ops->list(s, arena, source_path, &names, &n, err);
     for (size_t i = 0; i < n && !code; i++) {
         struct sw_str from = sw_path_join(arena, source_path, names[i]);
@@ -192,28 +192,28 @@ struct target {
 };
 
 /* The directories of a source path, as --parents makes them in the destination. */
-static enum sw_code add_source_parents(struct planner *p, struct sw_str source_path, size_t skip,
-                                       struct sw_str dest, struct sw_error *err) {
-    struct sw_source *s = p->spec->source;
+static enum sw_code add_source_parents(struct sw_copy_planner *p, struct sw_str source_path,
+                                       size_t skip, struct sw_str dest, struct sw_error *err) {
+    struct sw_source *s = p->source;
     for (size_t i = skip; i < source_path.len; i++) {
         if (source_path.ptr[i] != '/') continue;
         struct sw_str dir = sw_str_sub(source_path, 0, i);
         struct sw_node node;
         enum sw_code code = s->ops->stat(s, &p->copy->arena, dir, false, &node, err);
         if (code) return code;
-        apply_flags(p->spec, &node);
+        apply_flags(p, &node);
         struct sw_str to = sw_path_join(&p->copy->arena, dest, sw_str_from(dir, skip));
-        code = add_item(p, to, &node, NULL, err);
+        code = sw_copy_add_item(p, to, &node, NULL, err);
         if (code) return code;
     }
     return SW_OK;
 }
 
 /* One source that exists. pivot: bytes of source_path that --parents leaves out. */
-static enum sw_code add_source(struct planner *p, struct sw_str source_path, size_t pivot,
+static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_path, size_t pivot,
                                const struct target *target, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
-    struct sw_source *s = p->spec->source;
+    struct sw_source *s = p->source;
     struct sw_str real;
     struct sw_node node;
     enum sw_code code = sw_source_resolve(s, arena, source_path, true, false, &real, err);
@@ -222,29 +222,34 @@ static enum sw_code add_source(struct planner *p, struct sw_str source_path, siz
     struct sw_str dest = target->path;
     if (p->spec->parents) {
         dest = sw_path_join(arena, target->path, sw_str_from(source_path, pivot));
-        code = add_parents(p, sw_path_join(arena, target->path, SW_STR("x")), err);
+        code = sw_copy_add_parents(p, sw_path_join(arena, target->path, SW_STR("x")), err);
         if (!code) code = add_source_parents(p, source_path, pivot, target->path, err);
         if (code) return code;
     }
     if (node.type == SW_TAR_DIR) {
-        if (!p->spec->parents) code = add_parents(p, dest, err);
+        if (!p->spec->parents) code = sw_copy_add_parents(p, dest, err);
         return code ? code : add_tree(p, real, &node, dest, SW_STR(""), !p->spec->parents, 0, err);
     }
     if (excluded(p, base_name(source_path))) return SW_OK;
+    if (p->spec->unpack && node.type == SW_TAR_FILE) {
+        bool done;
+        code = sw_copy_add_archive(p, real, &node, dest, &done, err);
+        if (code || done) return code;
+    }
     if (!p->spec->parents) {
         if (target->is_dir) dest = sw_path_join(arena, dest, base_name(source_path));
-        code = add_parents(p, dest, err);
+        code = sw_copy_add_parents(p, dest, err);
         if (code) return code;
     }
     return add_leaf(p, real, &node, dest, err);
 }
 
 /* Walks below dir for paths that match the pattern; a directory that matches is taken whole. */
-static enum sw_code add_matches(struct planner *p, struct sw_str dir, struct sw_str pattern,
+static enum sw_code add_matches(struct sw_copy_planner *p, struct sw_str dir, struct sw_str pattern,
                                 size_t pivot, const struct target *target, unsigned *matches,
                                 struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
-    struct sw_source *s = p->spec->source;
+    struct sw_source *s = p->source;
     struct sw_str head, tail, *names;
     size_t n;
     bool more = sw_str_cut(pattern, '/', &head, &tail);
@@ -269,8 +274,8 @@ static enum sw_code add_matches(struct planner *p, struct sw_str dir, struct sw_
     return code;
 }
 
-static enum sw_code not_found(struct planner *p, struct sw_str path, struct sw_error *err) {
-    struct sw_source *s = p->spec->source;
+static enum sw_code not_found(struct sw_copy_planner *p, struct sw_str path, struct sw_error *err) {
+    struct sw_source *s = p->source;
     sw_fail(err, SW_NOT_FOUND, "\"/%.*s\" not found in %.*s", SW_ARG(path), SW_ARG(s->name));
     if (!s->ops->explain) return err->code;
     struct sw_str why = s->ops->explain(s, &p->copy->arena, path);
@@ -289,8 +294,8 @@ static size_t pivot_of(struct sw_arena *arena, struct sw_str written, struct sw_
     return before.len + 1;
 }
 
-static enum sw_code add_path(struct planner *p, struct sw_str written, const struct target *target,
-                             struct sw_error *err) {
+static enum sw_code add_path(struct sw_copy_planner *p, struct sw_str written,
+                             const struct target *target, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_str clean;
     while (written.len && written.ptr[0] == '/') written = sw_str_from(written, 1);
@@ -306,7 +311,7 @@ static enum sw_code add_path(struct planner *p, struct sw_str written, const str
         sw_glob_split(clean, &dir, &pattern);
         enum sw_code code = sw_glob_check(pattern, err);
         if (code) return code;
-        code = sw_source_resolve(p->spec->source, arena, dir, true, false, &real, err);
+        code = sw_source_resolve(p->source, arena, dir, true, false, &real, err);
         if (code == SW_NOT_FOUND) return SW_OK;
         if (code) return code;
         return add_matches(p, dir, pattern, pivot, target, &matches, err);
@@ -316,17 +321,39 @@ static enum sw_code add_path(struct planner *p, struct sw_str written, const str
     return code;
 }
 
-static enum sw_code add_file(struct planner *p, const struct sw_copy_file *file,
+/* What was fetched: a file under its name, or what a directory holds. */
+static enum sw_code add_fetched(struct sw_copy_planner *p, const struct sw_copy_fetched *f,
+                                const struct target *target, struct sw_error *err) {
+    struct sw_str dest = target->path;
+    struct sw_node node = f->node;
+    bool done = false;
+    enum sw_code code = SW_OK;
+    p->source = f->source;
+    if (f->is_dir) {
+        code = add_source(p, f->path, 0, target, err);
+        return code == SW_NOT_FOUND ? not_found(p, f->path, err) : code;
+    }
+    if (f->unpack) {
+        code = sw_copy_add_archive(p, f->path, &node, dest, &done, err);
+        if (code || done) return code;
+    }
+    if (target->is_dir) dest = sw_path_join(&p->copy->arena, dest, f->name);
+    code = sw_copy_add_parents(p, dest, err);
+    return code ? code : add_leaf(p, f->path, &node, dest, err);
+}
+
+static enum sw_code add_file(struct sw_copy_planner *p, const struct sw_copy_file *file,
                              const struct target *target, struct sw_error *err) {
     struct sw_str dest = target->path;
     if (target->is_dir) dest = sw_path_join(&p->copy->arena, dest, file->name);
-    enum sw_code code = add_parents(p, dest, err);
+    enum sw_code code = sw_copy_add_parents(p, dest, err);
     if (code) return code;
+    p->source = NULL;
     struct sw_node node = {
         .type = SW_TAR_FILE, .mode = file->mode, .size = file->content.len, .mtime_sec = INT64_MAX};
-    apply_flags(p->spec, &node);
+    apply_flags(p, &node);
     struct sw_item *item;
-    code = add_item(p, dest, &node, &item, err);
+    code = sw_copy_add_item(p, dest, &node, &item, err);
     if (code) return code;
     item->content = file->content;
     p->copy->bytes += file->content.len;
@@ -341,10 +368,31 @@ static int by_path(const void *a, const void *b) {
     return order ? order : (x->order > y->order) - (x->order < y->order);
 }
 
+/* Names of one file of one source stay names of one file: the first in the order of paths carries
+ * the content, the others are hard links to it. */
+static void find_links(struct sw_copy *copy) {
+    SW_MAP struct sw_map first = {0};
+    for (size_t i = 0; i < copy->n; i++) {
+        struct sw_item *item = &copy->items[i];
+        if (item->node.type != SW_TAR_FILE || !item->node.linked || !item->source) continue;
+        uint64_t *id = sw_arena_array(&copy->arena, 3, sizeof *id);
+        id[0] = (uintptr_t)item->source;
+        id[1] = item->node.dev;
+        id[2] = item->node.ino;
+        struct sw_str key = {(const char *)id, 3 * sizeof *id};
+        const struct sw_item *other = sw_map_get(&first, key);
+        if (other) {
+            item->link_to = other->path;
+        } else {
+            sw_map_put(&first, key, item);
+        }
+    }
+}
+
 /* Sorts, and keeps the last of several with one path. A directory that was only a parent does not
  * replace one with attributes of its own: parents carry what is there or the defaults, and came
  * first. */
-static enum sw_code finish(struct planner *p, struct sw_error *err) {
+static enum sw_code finish(struct sw_copy_planner *p, struct sw_error *err) {
     struct sw_item *items = p->items.ptr;
     size_t n = p->items.len, kept = 0;
     if (n) qsort(items, n, sizeof *items, by_path);
@@ -363,10 +411,12 @@ static enum sw_code finish(struct planner *p, struct sw_error *err) {
     p->copy->items = items;
     p->copy->n = kept;
     p->items.ptr = NULL;
+    if (!p->spec->no_links) find_links(p->copy);
     return SW_OK;
 }
 
-static enum sw_code find_target(struct planner *p, struct target *ret, struct sw_error *err) {
+static enum sw_code find_target(struct sw_copy_planner *p, struct target *ret,
+                                struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_str dest = p->spec->dest, real;
     struct sw_node node;
@@ -379,7 +429,7 @@ static enum sw_code find_target(struct planner *p, struct target *ret, struct sw
         real = sw_df_path_clean(arena, dest);
         real = sw_str_from(real, 1);
     }
-    if (!code) code = look_at_dest(p, real, &node, err);
+    if (!code) code = sw_copy_look_at_dest(p, real, &node, err);
     if (code) return sw_context(err, "destination %.*s", SW_ARG(dest));
     *ret = (struct target){real, slash || node.type == SW_TAR_DIR || real.len == 0};
     return SW_OK;
@@ -387,11 +437,13 @@ static enum sw_code find_target(struct planner *p, struct target *ret, struct sw
 
 enum sw_code sw_copy_plan(struct sw_copy *copy, const struct sw_copy_spec *spec,
                           struct sw_error *err) {
-    struct planner p = {.copy = copy, .spec = spec};
+    struct sw_copy_planner p = {.copy = copy, .spec = spec, .source = spec->source};
     struct target target;
     enum sw_code code = find_target(&p, &target, err);
     for (size_t i = 0; i < spec->n_paths && !code; i++)
         code = add_path(&p, spec->paths[i], &target, err);
+    for (size_t i = 0; i < spec->n_fetched && !code; i++)
+        code = add_fetched(&p, &spec->fetched[i], &target, err);
     for (size_t i = 0; i < spec->n_files && !code; i++)
         code = add_file(&p, &spec->files[i], &target, err);
     if (!code) code = finish(&p, err);
@@ -408,15 +460,15 @@ enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view, str
                                 .uid = uid,
                                 .gid = gid,
                                 .epoch_s = epoch_s};
-    struct planner p = {.copy = copy, .spec = &spec};
+    struct sw_copy_planner p = {.copy = copy, .spec = &spec};
     struct target target;
     struct sw_node node;
     enum sw_code code = find_target(&p, &target, err);
-    if (!code) code = look_at_dest(&p, target.path, &node, err);
+    if (!code) code = sw_copy_look_at_dest(&p, target.path, &node, err);
     if (!code && node.type && node.type != SW_TAR_DIR)
         code = sw_fail(err, SW_USAGE, "/%.*s is not a directory", SW_ARG(target.path));
     if (!code && !node.type) {
-        code = add_parents(&p, sw_path_join(&copy->arena, target.path, SW_STR("x")), err);
+        code = sw_copy_add_parents(&p, sw_path_join(&copy->arena, target.path, SW_STR("x")), err);
         if (!code) code = finish(&p, err);
     }
     sw_vec_done(&p.items);

@@ -12,8 +12,10 @@
 #ifndef SW_BUILD_COPY_H
 #define SW_BUILD_COPY_H
 
+#include "base/vec.h"
 #include "build/layer_writer.h"
 #include "build/source.h"
+#include "build/unarchive.h"
 #include "dockerfile/values.h"
 #include "store/snapshot.h"
 
@@ -23,6 +25,15 @@ struct sw_copy_file { /* from memory: a heredoc */
     uint32_t mode;
 };
 
+struct sw_copy_fetched { /* by ADD: a file of a URL, a checkout of a repository */
+    struct sw_str name;  /* of a file below a destination that is a directory */
+    struct sw_source *source;
+    struct sw_str path;  /* in the source */
+    struct sw_node node; /* of a file */
+    bool is_dir;         /* the directory's content is what is copied */
+    bool unpack;
+};
+
 struct sw_copy_spec {
     const char *verb;         /* "COPY", for messages */
     struct sw_source *source; /* NULL where there are only files */
@@ -30,6 +41,11 @@ struct sw_copy_spec {
     size_t n_paths;
     const struct sw_copy_file *files;
     size_t n_files;
+    const struct sw_copy_fetched *fetched;
+    size_t n_fetched;
+    bool unpack;            /* archives among paths */
+    struct sw_store *store; /* for unpacking; else NULL */
+    bool no_links;          /* every name of a file is a file of its own */
     struct sw_source *view; /* of the stage so far; NULL: an empty root (scratch, --link) */
     struct sw_str dest;     /* absolute; a slash at the end means a directory */
     bool has_owner;
@@ -48,6 +64,7 @@ struct sw_item {
     struct sw_str source_path;
     struct sw_str content;
     struct sw_digest digest; /* of a file's content */
+    struct sw_str link_to;   /* a file: the earlier item that it is a hard link to; "" for none */
     uint32_t order;          /* a later one with the same path replaces an earlier one */
 };
 
@@ -55,8 +72,9 @@ struct sw_copy {
     struct sw_arena arena;
     struct sw_item *items; /* owned; sorted by path, unique */
     size_t n;
-    uint64_t bytes;   /* of all files */
-    unsigned skipped; /* sockets, which no archive can hold */
+    uint64_t bytes;                          /* of all files */
+    unsigned skipped;                        /* sockets, which no archive can hold */
+    SW_VEC(struct sw_unarchived *) archives; /* that items come from; owned */
 };
 
 void sw_copy_init(struct sw_copy *copy);

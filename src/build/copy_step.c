@@ -175,10 +175,13 @@ static enum sw_code expand_dest(struct sw_stage *s, const struct sw_df_copy *df,
 static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *in, unsigned step,
                             bool *ret_cached, struct sw_error *err) {
     struct sw_build *b = s->build;
-    struct copy_inputs c = {.spec = {.verb = in->kind == SW_DF_ADD ? "ADD" : "COPY",
-                                     .parents = in->copy.parents,
-                                     .epoch_s = b->options->epoch_s,
-                                     .pool = b->tools->pool}};
+    struct copy_inputs c = {
+        .spec = {.verb = in->kind == SW_DF_ADD ? "ADD" : "COPY",
+                 .parents = in->copy.parents,
+                 .epoch_s = b->options->epoch_s,
+                 .unpack = in->kind == SW_DF_ADD && in->copy.unpack != SW_DF_FALSE,
+                 .store = b->tools->store,
+                 .pool = b->tools->pool}};
     SW_COPY struct sw_copy copy;
     bool empty;
     sw_copy_init(&copy);

@@ -38,6 +38,7 @@ enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s, struct sw_b
     struct sw_arena *a = b->arena;
     struct sw_image_config image = sw_image_config_copy(a, &s->config);
     finish_config(b, s, &image, a);
+    if (o->skip_layers) image.n_diff_ids = image.n_history = 0; /* nothing was archived */
     SW_BUF struct sw_buf config;
     SW_BUF struct sw_buf manifest;
     sw_buf_init(&config, SW_OCI_DOCUMENT_MAX);

@@ -43,6 +43,7 @@ void sw_node_from_stat(struct sw_node *node, const struct stat *st) {
         .gid = st->st_gid,
         .mtime_sec = st->st_mtim.tv_sec,
         .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec,
+        .linked = st->st_nlink > 1,
         .dev = st->st_dev,
         .ino = st->st_ino,
         .changed_ns = ns_of(st->st_ctim),

@@ -23,6 +23,7 @@ struct sw_node {
     uint32_t uid, gid;
     int64_t mtime_sec;
     uint32_t mtime_nsec;
+    bool linked; /* a file with several names */
     uint64_t size;
     /* Of the file itself, where there is one: with the size, the key of remembered hashes. (The
      * times above are the archive's and may be cut to the epoch.) */
