@@ -1,7 +1,11 @@
 /* Base images: found in the store, or brought there. */
+#include <fcntl.h>
+
+#include "base/fs.h"
 #include "build/room_internal.h"
 #include "oci/index.h"
 #include "oci/manifest.h"
+#include "store/archive.h"
 #include "store/blob.h"
 #include "store/tags.h"
 
@@ -49,6 +53,41 @@ static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_s
     return code ? code : sw_tags_get(b->tools->store, arena, name, ret, err);
 }
 
+/* "DIR", "DIR:TAG", "DIR@DIGEST": an image of an OCI layout, brought into the store. */
+static enum sw_code from_layout(struct sw_build *b, struct sw_arena *arena, struct sw_str text,
+                                struct sw_descriptor *ret, struct sw_error *err) {
+    SW_FD int dir = -1;
+    struct sw_str path = text, digest = SW_STR(""), tag = SW_STR("");
+    size_t at = sw_str_rfind_char(text, '@'), slash = sw_str_rfind_char(text, '/');
+    if (at != SIZE_MAX && (slash == SIZE_MAX || at > slash)) {
+        path = sw_str_sub(text, 0, at);
+        digest = sw_str_from(text, at + 1);
+    } else {
+        size_t colon = sw_str_rfind_char(text, ':');
+        if (colon != SIZE_MAX && (slash == SIZE_MAX || colon > slash)) {
+            path = sw_str_sub(text, 0, colon);
+            tag = sw_str_from(text, colon + 1);
+        }
+    }
+    struct sw_load_options options = {.no_tags = true, .name = tag};
+    struct sw_load_result loaded;
+    enum sw_code code =
+        sw_open_at(AT_FDCWD, sw_arena_cstr(arena, path), O_RDONLY | O_DIRECTORY, 0, &dir, err);
+    if (!code) code = sw_archive_load(b->tools->store, arena, dir, &options, &loaded, err);
+    if (code) return code;
+    for (size_t i = 0; i < loaded.len; i++) {
+        char have[SW_DIGEST_TEXT_MAX];
+        if (digest.len && !sw_str_eq(sw_digest_format(&loaded.ptr[i].target.digest, have), digest))
+            continue;
+        if (loaded.len > 1 && !digest.len) break;
+        *ret = loaded.ptr[i].target;
+        return SW_OK;
+    }
+    return sw_fail(err, SW_NOT_FOUND,
+                   digest.len ? "the layout has no image of this digest"
+                              : "the layout has several images: add :TAG");
+}
+
 static enum sw_code read_manifest(struct sw_build *b, struct sw_arena *arena,
                                   const struct sw_descriptor *target, struct sw_manifest *ret,
                                   struct sw_error *err) {
@@ -80,9 +119,11 @@ enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena, struct sw_
                           size_t *ret_n, struct sw_error *err) {
     struct sw_descriptor target;
     struct sw_manifest m;
-    struct sw_str prefix = SW_STR("docker-image://");
+    struct sw_str prefix = SW_STR("docker-image://"), layout = SW_STR("oci-layout://");
     if (sw_str_starts(name, prefix)) name = sw_str_from(name, prefix.len);
-    enum sw_code code = find(b, arena, name, platform, step, &target, err);
+    enum sw_code code = sw_str_starts(name, layout)
+                            ? from_layout(b, arena, sw_str_from(name, layout.len), &target, err)
+                            : find(b, arena, name, platform, step, &target, err);
     if (!code && sw_media_type_of(target.media_type).kind == SW_MEDIA_INDEX)
         code = choose(b, arena, platform, &target, err);
     if (!code) code = read_manifest(b, arena, &target, &m, err);

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "build/room_internal.h"
+#include "net/http_client.h"
 #include "store/tags.h"
 
 /* A thread's stack: the deepest thing on it is a walk over nested directories. */
@@ -85,6 +86,13 @@ static void drop(struct sw_build *b) {
     sw_source_free(b->context);
     sw_explain_free(b->explain);
     sw_cache_sources_free(b->cache_sources);
+    sw_source_free(b->blobs);
+    sw_http_free(b->http);
+    for (size_t i = 0; i < b->temps.len; i++) {
+        sw_store_temp_remove(b->tools->store, b->temps.ptr[i]);
+        free(b->temps.ptr[i]);
+    }
+    sw_vec_done(&b->temps);
     pthread_mutex_destroy(&b->lock);
     pthread_mutex_destroy(&b->index_lock);
     pthread_cond_destroy(&b->changed);

@@ -392,7 +392,7 @@ static void find_links(struct sw_copy *copy) {
 /* Sorts, and keeps the last of several with one path. A directory that was only a parent does not
  * replace one with attributes of its own: parents carry what is there or the defaults, and came
  * first. */
-static enum sw_code finish(struct sw_copy_planner *p, struct sw_error *err) {
+enum sw_code sw_copy_finish(struct sw_copy_planner *p, struct sw_error *err) {
     struct sw_item *items = p->items.ptr;
     size_t n = p->items.len, kept = 0;
     if (n) qsort(items, n, sizeof *items, by_path);
@@ -446,7 +446,7 @@ enum sw_code sw_copy_plan(struct sw_copy *copy, const struct sw_copy_spec *spec,
         code = add_fetched(&p, &spec->fetched[i], &target, err);
     for (size_t i = 0; i < spec->n_files && !code; i++)
         code = add_file(&p, &spec->files[i], &target, err);
-    if (!code) code = finish(&p, err);
+    if (!code) code = sw_copy_finish(&p, err);
     sw_vec_done(&p.items);
     return code;
 }
@@ -469,7 +469,7 @@ enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view, str
         code = sw_fail(err, SW_USAGE, "/%.*s is not a directory", SW_ARG(target.path));
     if (!code && !node.type) {
         code = sw_copy_add_parents(&p, sw_path_join(&copy->arena, target.path, SW_STR("x")), err);
-        if (!code) code = finish(&p, err);
+        if (!code) code = sw_copy_finish(&p, err);
     }
     sw_vec_done(&p.items);
     return code;

@@ -83,6 +83,9 @@ void sw_copy_done(struct sw_copy *copy);
 
 SW_NODISCARD enum sw_code sw_copy_plan(struct sw_copy *copy, const struct sw_copy_spec *spec,
                                        struct sw_error *err);
+/* What an archive unpacks to in an empty root. fd is borrowed. */
+SW_NODISCARD enum sw_code sw_copy_plan_archive(struct sw_copy *copy, struct sw_store *store, int fd,
+                                               struct sw_str name, struct sw_error *err);
 /* WORKDIR: the directories of a path that do not exist yet (no item where all do). */
 SW_NODISCARD enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view,
                                             struct sw_str path, uint32_t uid, uint32_t gid,

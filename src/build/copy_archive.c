@@ -193,6 +193,21 @@ static enum sw_code add_dest(struct placer *pl, struct sw_error *err) {
     return sw_copy_add_parents(pl->p, sw_path_join(pl->arena, pl->dest, SW_STR("x")), err);
 }
 
+/* Puts what fd holds into the destination. */
+static enum sw_code unpack(struct placer *pl, int fd, struct sw_str name, struct sw_error *err) {
+    enum sw_code code = sw_unarchive(pl->p->spec->store, fd, name, &pl->u, err);
+    if (code) return code;
+    sw_vec_add(&pl->p->copy->archives, pl->u);
+    code = add_dest(pl, err);
+    for (size_t i = 0; i < pl->u->n && !code; i++) {
+        code = place(pl, &pl->u->entries[i], err);
+        if (!code) code = sw_cancel_check(err);
+    }
+    if (!code) code = add_items(pl, err);
+    sw_map_done(&pl->map);
+    return code ? sw_context(err, "unpacking %.*s", SW_ARG(name)) : SW_OK;
+}
+
 enum sw_code sw_copy_add_archive(struct sw_copy_planner *p, struct sw_str source_path,
                                  const struct sw_node *node, struct sw_str dest, bool *ret_done,
                                  struct sw_error *err) {
@@ -203,15 +218,16 @@ enum sw_code sw_copy_add_archive(struct sw_copy_planner *p, struct sw_str source
     if (code) return code;
     if (!sw_archive_stream_probe(fd)) return SW_OK;
     *ret_done = true;
-    code = sw_unarchive(p->spec->store, fd, source_path, &pl.u, err);
-    if (code) return code;
-    sw_vec_add(&p->copy->archives, pl.u);
-    code = add_dest(&pl, err);
-    for (size_t i = 0; i < pl.u->n && !code; i++) {
-        code = place(&pl, &pl.u->entries[i], err);
-        if (!code) code = sw_cancel_check(err);
-    }
-    if (!code) code = add_items(&pl, err);
-    sw_map_done(&pl.map);
-    return code ? sw_context(err, "unpacking %.*s", SW_ARG(source_path)) : SW_OK;
+    return unpack(&pl, fd, source_path, err);
+}
+
+enum sw_code sw_copy_plan_archive(struct sw_copy *copy, struct sw_store *store, int fd,
+                                  struct sw_str name, struct sw_error *err) {
+    struct sw_copy_spec spec = {.verb = "unpack", .store = store, .epoch_s = INT64_MAX};
+    struct sw_copy_planner p = {.copy = copy, .spec = &spec};
+    struct placer pl = {.p = &p, .arena = &copy->arena, .dest = SW_STR("")};
+    enum sw_code code = unpack(&pl, fd, name, err);
+    if (!code) code = sw_copy_finish(&p, err);
+    sw_vec_done(&p.items);
+    return code;
 }

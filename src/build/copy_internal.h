@@ -23,6 +23,9 @@ SW_NODISCARD enum sw_code sw_copy_look_at_dest(struct sw_copy_planner *p, struct
 SW_NODISCARD enum sw_code sw_copy_add_parents(struct sw_copy_planner *p, struct sw_str path,
                                               struct sw_error *err);
 
+/* Sorts the items into the copy, each path once. */
+SW_NODISCARD enum sw_code sw_copy_finish(struct sw_copy_planner *p, struct sw_error *err);
+
 /* copy_archive.c: ADD's unpacking. *ret_done false: the file is no archive. dest is a directory,
  * there or to be made. */
 SW_NODISCARD enum sw_code sw_copy_add_archive(struct sw_copy_planner *p, struct sw_str source_path,

@@ -90,36 +90,43 @@ enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_c
 struct copy_inputs {
     struct sw_copy_spec spec;
     struct sw_str *paths;
+    size_t n_paths;
+    struct sw_copy_fetched *fetched;
+    size_t n_fetched;
     struct sw_copy_file *files;
     struct sw_df_chmod chmod;
     struct sw_ignore *exclude;
 };
 
-static bool is_url(struct sw_str s) {
-    return sw_str_starts(s, SW_STR("http://")) || sw_str_starts(s, SW_STR("https://")) ||
-           sw_str_starts(s, SW_STR("git@")) || sw_str_starts(s, SW_STR("git://")) ||
-           sw_str_starts(s, SW_STR("ssh://"));
-}
-
+/* Paths, and for ADD what has to be fetched. */
 static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instruction *in,
-                                   struct copy_inputs *c, struct sw_error *err) {
+                                   unsigned step, struct copy_inputs *c, struct sw_error *err) {
     const struct sw_df_copy *df = &in->copy;
     struct sw_df_lex lex = sw_stage_lex(s);
     c->paths = sw_arena_array(&s->arena, df->sources.n + 1, sizeof *c->paths);
-    for (size_t i = 0; i < df->sources.n; i++) {
-        enum sw_code code =
-            sw_df_expand_word(&s->arena, &lex, df->sources.items[i], &c->paths[i], err);
-        if (code) return code;
-        if (in->kind == SW_DF_ADD && is_url(c->paths[i]))
-            return sw_fail(err, SW_UNSUPPORTED,
-                           "ADD of %.*s: fetching is not executed yet; download it in a RUN step",
-                           SW_ARG(c->paths[i]));
+    c->fetched = sw_arena_array(&s->arena, df->sources.n + 1, sizeof *c->fetched);
+    struct sw_str checksum = SW_STR("");
+    enum sw_code code = SW_OK;
+    if (df->checksum.ptr) code = sw_df_expand_word(&s->arena, &lex, df->checksum, &checksum, err);
+    for (size_t i = 0; i < df->sources.n && !code; i++) {
+        struct sw_str *path = &c->paths[c->n_paths];
+        bool remote = false;
+        code = sw_df_expand_word(&s->arena, &lex, df->sources.items[i], path, err);
+        if (!code && in->kind == SW_DF_ADD)
+            code = sw_add_remote(s, df, *path, checksum, step, &c->fetched[c->n_fetched], &remote,
+                                 err);
+        c->n_fetched += remote;
+        c->n_paths += !remote;
     }
+    if (code) return code;
+    if (checksum.len && c->n_paths)
+        return sw_fail(err, SW_USAGE, "--checksum is for URLs and repositories, not for \"%.*s\"",
+                       SW_ARG(c->paths[0]));
     c->files = sw_arena_array(&s->arena, df->n_files + 1, sizeof *c->files);
     for (size_t i = 0; i < df->n_files; i++) {
         const struct sw_df_heredoc *h = &df->files[i];
         c->files[i] = (struct sw_copy_file){.name = h->name, .mode = 0644};
-        enum sw_code code = sw_df_expand_heredoc(&s->arena, lex.env, h, &c->files[i].content, err);
+        code = sw_df_expand_heredoc(&s->arena, lex.env, h, &c->files[i].content, err);
         if (code) return code;
     }
     return SW_OK;
@@ -185,21 +192,23 @@ static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *
     SW_COPY struct sw_copy copy;
     bool empty;
     sw_copy_init(&copy);
-    enum sw_code code = expand_sources(s, in, &c, err);
+    sw_progress_start(b->tools->progress, step);
+    enum sw_code code = expand_sources(s, in, step, &c, err);
     if (!code) code = expand_dest(s, &in->copy, &c.spec.dest, err);
     if (!code) code = expand_flags(s, &in->copy, &c, err);
     if (!code && in->copy.from.ptr) {
         code = sw_from_source(s, in->copy.from, step, &c.spec.source, err);
-    } else if (!code && in->copy.sources.n) {
+    } else if (!code && c.n_paths) {
         code = sw_build_context_source(b, &c.spec.source, err);
     }
     if (!code && !in->copy.link) code = sw_stage_view(s, &c.spec.view, err);
     if (code) return code;
     c.spec.paths = c.paths;
-    c.spec.n_paths = in->copy.sources.n;
+    c.spec.n_paths = c.n_paths;
+    c.spec.fetched = c.fetched;
+    c.spec.n_fetched = c.n_fetched;
     c.spec.files = c.files;
     c.spec.n_files = in->copy.n_files;
-    sw_progress_start(b->tools->progress, step);
     code = sw_copy_plan(&copy, &c.spec, err);
     if (!code) code = sw_step_layer(s, &copy, ret_cached, &empty, err);
     if (!code && copy.skipped)

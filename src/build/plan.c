@@ -74,7 +74,21 @@ static enum sw_code plan_base(struct sw_build *b, struct sw_stage *s, struct sw_
     struct sw_str context = sw_named_context(b, base);
     if (context.ptr) {
         s->base = SW_BASE_CONTEXT;
+        s->context_name = base;
         s->base_name = context;
+        struct sw_str prefix = SW_STR("target:");
+        if (sw_str_starts(context, prefix)) {
+            const struct sw_df_stage *other =
+                sw_df_stage_find(b->file, sw_str_from(context, prefix.len), s->index);
+            if (!other)
+                return sw_fail(err, SW_NOT_FOUND,
+                               "the context %.*s means the stage %.*s, which is "
+                               "not above this one",
+                               SW_ARG(base), SW_ARG(context));
+            s->base = SW_BASE_STAGE;
+            s->base_stage = &b->stages[other->index];
+            if (!platform.len) s->platform = s->base_stage->platform;
+        }
     } else if (earlier) {
         s->base = SW_BASE_STAGE;
         s->base_stage = &b->stages[earlier->index];
@@ -103,7 +117,11 @@ static void need(struct sw_build *b, struct sw_stage *s) {
 }
 
 static void need_from(struct sw_build *b, struct sw_stage *s, struct sw_str from) {
-    if (sw_named_context(b, from).ptr) return;
+    struct sw_str context = sw_named_context(b, from), prefix = SW_STR("target:");
+    if (context.ptr) {
+        if (!sw_str_starts(context, prefix)) return;
+        from = sw_str_from(context, prefix.len);
+    }
     const struct sw_df_stage *other = sw_df_stage_find(b->file, from, s->index);
     if (other) need(b, &b->stages[other->index]);
 }

@@ -54,7 +54,8 @@ struct sw_stage {
     bool needed, exported; /* exported: its layers are the image's */
     enum sw_stage_base base;
     struct sw_stage *base_stage;
-    struct sw_str base_name; /* expanded; an image's name or a context's value */
+    struct sw_str base_name;    /* expanded; an image's name or a context's value */
+    struct sw_str context_name; /* SW_BASE_CONTEXT: the name of the --build-context */
     struct sw_platform platform;
     struct sw_str
         label; /* for progress: the stage's name, "stage-1" or "" when there is only one */
@@ -80,6 +81,8 @@ struct sw_stage {
     struct sw_source
         *source; /* for COPY --from: all layers as snapshots; NULL until asked; owned */
 };
+
+struct sw_http;
 
 struct sw_build {
     const struct sw_build_tools *tools;
@@ -107,6 +110,9 @@ struct sw_build {
     struct sw_map other_sources;            /* name -> struct sw_other_source * */
     struct sw_map indexes;                  /* diff ID -> struct sw_layer_index * */
     pthread_mutex_t index_lock;
+    struct sw_http *http;    /* made on first use; owned */
+    struct sw_source *blobs; /* files of URLs; made on first use; owned */
+    SW_VEC(char *) temps;    /* directories of the store to remove at the end; owned */
 };
 
 /* A source that is neither the context nor a stage: an image or a named context. */
@@ -167,6 +173,8 @@ SW_NODISCARD enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from,
 SW_NODISCARD enum sw_code sw_from_layers(struct sw_stage *s, struct sw_str from, unsigned step,
                                          struct sw_blayer **ret, size_t *ret_n,
                                          struct sw_error *err);
+/* Whether the value of a --build-context is an image: docker-image://, oci-layout://. */
+bool sw_context_is_image(struct sw_str context);
 SW_NODISCARD enum sw_code sw_build_context_source(struct sw_build *b, struct sw_source **ret,
                                                   struct sw_error *err);
 
@@ -186,6 +194,18 @@ void sw_step_end(struct sw_stage *s, unsigned step, bool cached, const struct sw
 /* Plans, keys and makes (or recalls) a layer out of items. */
 SW_NODISCARD enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_cached,
                                         bool *ret_empty, struct sw_error *err);
+
+/* add_sources.c: what ADD fetches. A source that is not remote leaves *ret_remote false. */
+SW_NODISCARD enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df,
+                                        struct sw_str source, struct sw_str checksum, unsigned step,
+                                        struct sw_copy_fetched *ret, bool *ret_remote,
+                                        struct sw_error *err);
+struct sw_http *sw_build_http(struct sw_build *b);
+/* The agent of --ssh default and the secret GIT_AUTH_TOKEN, "" where they were not given. */
+struct sw_str sw_build_ssh_agent(const struct sw_build *b);
+struct sw_str sw_build_git_token(const struct sw_build *b);
+/* A directory of the store that goes with the build. Thread-safe. */
+void sw_build_keep_temp(struct sw_build *b, struct sw_str path);
 
 /* image.c */
 SW_NODISCARD enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s,

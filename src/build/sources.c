@@ -1,6 +1,11 @@
 /* What --from means: the context, an earlier stage, a named context, an image. */
+#include <fcntl.h>
+
+#include "base/fs.h"
 #include "base/mem.h"
+#include "build/remote.h"
 #include "build/room_internal.h"
+#include "dockerfile/limits.h"
 
 enum sw_code sw_build_context_source(struct sw_build *b, struct sw_source **ret,
                                      struct sw_error *err) {
@@ -13,6 +18,51 @@ enum sw_code sw_build_context_source(struct sw_build *b, struct sw_source **ret,
     if (!code) *ret = b->context;
     pthread_mutex_unlock(&b->lock);
     return code;
+}
+
+bool sw_context_is_image(struct sw_str context) {
+    return sw_str_starts(context, SW_STR("docker-image://")) ||
+           sw_str_starts(context, SW_STR("oci-layout://"));
+}
+
+/* The ignore file of a named context is the one in its own root. */
+static enum sw_code read_ignore(struct sw_build *b, const char *dir, struct sw_ignore **ret,
+                                struct sw_error *err) {
+    SW_BUF struct sw_buf text;
+    SW_FD int fd = -1;
+    sw_buf_init(&text, SW_DF_FILE_MAX);
+    enum sw_code code = sw_open_at(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, &fd, err);
+    if (!code) code = sw_read_file_at(fd, ".dockerignore", SW_DF_FILE_MAX, &text, err);
+    *ret = NULL;
+    if (code == SW_NOT_FOUND && fd >= 0) return SW_OK;
+    if (code) return code;
+    return sw_ignore_parse(b->arena, sw_arena_str(b->arena, sw_buf_str(&text)),
+                           SW_STR(".dockerignore"), ret, err);
+}
+
+/* A directory of the host, a git repository, an archive behind a URL. Called with the lock. */
+static enum sw_code open_directory(struct sw_build *b, struct sw_str context, struct sw_str label,
+                                   unsigned step, struct sw_other_source *o, struct sw_error *err) {
+    const char *path = sw_arena_cstr(b->arena, context);
+    struct sw_ignore *ignore = NULL;
+    if (sw_is_remote(context)) {
+        struct sw_remote_options options = {.store = b->tools->store,
+                                            .progress = b->tools->progress,
+                                            .step = step,
+                                            .ssh_agent = sw_build_ssh_agent(b),
+                                            .git_token = sw_build_git_token(b)};
+        struct sw_remote remote;
+        enum sw_code code = sw_remote_open(&options, context, b->arena, &remote, err);
+        if (code) return code;
+        if (!remote.dir)
+            return sw_fail(err, SW_USAGE, "%.*s is a single file and no context", SW_ARG(context));
+        if (remote.temp.len) sw_vec_add(&b->temps, sw_strndup(remote.temp.ptr, remote.temp.len));
+        path = remote.dir;
+    }
+    enum sw_code code = read_ignore(b, path, &ignore, err);
+    if (code) return code;
+    return sw_source_directory(b->tools->store, path, ignore, ".dockerignore", label, &o->source,
+                               err);
 }
 
 /* An image or a directory that a name stands for; made once for the build. Called with the lock. */
@@ -28,7 +78,7 @@ static enum sw_code other(struct sw_stage *s, struct sw_str name, unsigned step,
     o = SW_NEW(b->arena, struct sw_other_source);
     struct sw_str label =
         sw_arena_printf(b->arena, "%s %.*s", context.ptr ? "the context" : "image", SW_ARG(name));
-    bool is_image = !context.ptr || sw_str_starts(context, SW_STR("docker-image://"));
+    bool is_image = !context.ptr || sw_context_is_image(context);
     enum sw_code code;
     if (is_image) {
         struct sw_blayer *layers;
@@ -39,10 +89,9 @@ static enum sw_code other(struct sw_stage *s, struct sw_str name, unsigned step,
         for (size_t i = 0; i < n && !code; i++) sw_vec_add(&o->layers, layers[i]);
         if (!code) code = sw_layers_view(b, layers, n, label, &o->source, err);
     } else {
-        const char *path = sw_arena_cstr(b->arena, context);
-        code = sw_source_directory(b->tools->store, path, NULL, NULL, label, &o->source, err);
+        code = open_directory(b, context, label, step, o, err);
     }
-    if (code) return code;
+    if (code) return sw_context(err, "context %.*s", SW_ARG(name));
     sw_map_put(&b->other_sources, sw_arena_str(b->arena, name), o);
     *ret = o;
     return SW_OK;
@@ -88,7 +137,7 @@ enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned ste
         if (!code) *ret = stage->source;
         return code;
     }
-    struct sw_other_source *o;
+    struct sw_other_source *o = NULL;
     pthread_mutex_lock(&b->lock);
     enum sw_code code = other(s, from, step, &o, err);
     pthread_mutex_unlock(&b->lock);

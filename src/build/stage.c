@@ -106,6 +106,29 @@ static void start_from_nothing(struct sw_stage *s) {
     s->config.config.working_dir = SW_STR("/");
 }
 
+/* FROM a directory: its files are the root file system. */
+static enum sw_code base_of_files(struct sw_stage *s, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    SW_COPY struct sw_copy copy;
+    struct sw_copy_spec spec = {.verb = "FROM",
+                                .paths = &(struct sw_str){"", 0},
+                                .n_paths = 1,
+                                .dest = SW_STR("/"),
+                                .epoch_s = b->options->epoch_s,
+                                .pool = b->tools->pool};
+    bool cached = false, empty = true;
+    unsigned step = sw_step_begin(s, s->df->from->text);
+    sw_progress_start(b->tools->progress, step);
+    sw_copy_init(&copy);
+    start_from_nothing(s);
+    enum sw_code code = sw_from_source(s, s->context_name, step, &spec.source, err);
+    if (!code) code = sw_copy_plan(&copy, &spec, err);
+    if (!code) code = sw_step_layer(s, &copy, &cached, &empty, err);
+    if (!code) code = sw_stage_add_history(s, s->df->from->text, empty, err);
+    sw_step_end(s, step, cached, code ? err : NULL);
+    return code;
+}
+
 static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
     struct sw_build *b = s->build;
     struct sw_str text = s->df->from->text;
@@ -118,6 +141,8 @@ static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
         s->step++;
         return inherit(s, err);
     }
+    if (s->base == SW_BASE_CONTEXT && !sw_context_is_image(s->base_name))
+        return base_of_files(s, err);
     unsigned step = sw_step_begin(s, text);
     sw_progress_start(b->tools->progress, step);
     struct sw_blayer *layers = NULL;

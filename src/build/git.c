@@ -1,0 +1,243 @@
+#include "build/git.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "codec/base64.h"
+
+extern char **environ;
+
+/* ---- names ---- */
+
+/* user@host:path, without a scheme. */
+static bool is_scp(struct sw_str s) {
+    size_t at = sw_str_find_char(s, '@'), colon = sw_str_find_char(s, ':');
+    if (at == SIZE_MAX || colon == SIZE_MAX || at == 0 || at > colon) return false;
+    if (sw_str_find(s, SW_STR("://")) != SIZE_MAX) return false;
+    for (size_t i = 0; i < colon; i++) {
+        char c = s.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '-' || c == '_' || c == '.' || c == '@'))
+            return false;
+    }
+    return s.ptr[0] != '-' && colon + 1 < s.len;
+}
+
+static void take_query(struct sw_str query, struct sw_git_url *u) {
+    struct sw_str field, key, value;
+    while (sw_str_next(&query, '&', &field)) {
+        sw_str_cut(field, '=', &key, &value);
+        if (sw_str_is(key, "ref") || sw_str_is(key, "branch") || sw_str_is(key, "tag"))
+            u->ref = value;
+        if (sw_str_is(key, "commit") || sw_str_is(key, "checksum")) u->commit = value;
+        if (sw_str_is(key, "subdir")) u->subdir = value;
+    }
+}
+
+bool sw_git_url_parse(struct sw_arena *arena, struct sw_str text, bool local_names,
+                      struct sw_git_url *ret) {
+    struct sw_git_url u = {.ref = SW_STR(""), .subdir = SW_STR(""), .commit = SW_STR("")};
+    struct sw_str base, fragment, query = {0};
+    bool has_fragment = sw_str_cut(text, '#', &base, &fragment);
+    bool http = sw_str_starts(base, SW_STR("http://")) || sw_str_starts(base, SW_STR("https://"));
+    if (local_names && sw_str_starts(base, SW_STR("github.com/"))) {
+        base = sw_arena_printf(arena, "https://%.*s", SW_ARG(base));
+    } else if (http) {
+        struct sw_str path;
+        if (sw_str_cut(base, '?', &path, &query)) base = path;
+        if (!sw_str_ends(base, SW_STR(".git"))) return false;
+    } else if (!sw_str_starts(base, SW_STR("git://")) && !sw_str_starts(base, SW_STR("ssh://")) &&
+               !is_scp(base)) {
+        return false;
+    }
+    u.remote = base;
+    if (query.ptr) take_query(query, &u);
+    if (has_fragment) sw_str_cut(fragment, ':', &u.ref, &u.subdir);
+    *ret = u;
+    return true;
+}
+
+/* ---- running git ---- */
+
+struct git {
+    struct sw_arena *arena;
+    const struct sw_git_options *o;
+    const char *dir;
+    const char *const *env;
+};
+
+static const char *const *make_env(struct git *g) {
+    static const char *const own[] = {
+        "GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=0", "LC_ALL=C",
+        "GIT_CONFIG_NOSYSTEM=1", "GIT_ASKPASS=true",      "SSH_ASKPASS_REQUIRE=never"};
+    size_t n = 0, k = 0;
+    while (environ[n]) n++;
+    const char **env = sw_arena_array(g->arena, n + 16, sizeof *env);
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(environ[i], "GIT_", 4) != 0 && strncmp(environ[i], "LC_ALL=", 7) != 0 &&
+            (strncmp(environ[i], "SSH_AUTH_SOCK=", 14) != 0 || !g->o->ssh_agent.len))
+            env[k++] = environ[i];
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) env[k++] = own[i];
+    env[k++] = "GIT_SSH_COMMAND=ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new";
+    if (g->o->ssh_agent.len)
+        env[k++] = sw_arena_printf(g->arena, "SSH_AUTH_SOCK=%.*s", SW_ARG(g->o->ssh_agent)).ptr;
+    if (g->o->token.len) {
+        /* By the environment: arguments can be read by everybody on the host. */
+        SW_BUF struct sw_buf b64;
+        struct sw_str plain = sw_arena_printf(g->arena, "x-access-token:%.*s", SW_ARG(g->o->token));
+        sw_buf_init(&b64, 1 << 16);
+        sw_base64_encode(&b64, plain, 0);
+        env[k++] = "GIT_CONFIG_COUNT=1";
+        env[k++] = "GIT_CONFIG_KEY_0=http.extraHeader";
+        env[k++] = sw_arena_printf(g->arena, "GIT_CONFIG_VALUE_0=Authorization: basic %.*s",
+                                   SW_ARG(sw_buf_str(&b64)))
+                       .ptr;
+    }
+    return env;
+}
+
+/* git with settings that keep the user's own from deciding what is checked out. words ends with
+ * NULL. */
+static enum sw_code run(struct git *g, const char *const *words, struct sw_buf *out,
+                        struct sw_error *err) {
+    static const char *const head[] = {
+        /* Files of a checkout are what others may read, whatever our own mask. */
+        "/bin/sh",
+        "-c",
+        "umask 022; exec git \"$@\"",
+        "git",
+        "-c",
+        "core.autocrlf=false",
+        "-c",
+        "core.symlinks=true",
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "core.fileMode=true",
+        "-c",
+        "advice.detachedHead=false",
+        "-c",
+        "init.defaultBranch=main",
+        "-c",
+        "protocol.ext.allow=never",
+        "-c",
+        "safe.directory=*",
+        "-c",
+        "gc.auto=0"};
+    const size_t n_head = sizeof head / sizeof head[0];
+    size_t n = 0;
+    while (words[n]) n++;
+    const char **argv = sw_arena_array(g->arena, n_head + n + 1, sizeof *argv);
+    memcpy(argv, head, sizeof head);
+    memcpy(argv + n_head, words, n * sizeof *words);
+    struct sw_proc_options options = {.argv = argv, .envp = g->env, .workdir = g->dir};
+    return sw_proc_run(&options, out, err);
+}
+#define GIT(g, out, err, ...) run(g, (const char *const[]){__VA_ARGS__, NULL}, out, err)
+
+static bool rev_parse(struct git *g, const char *name, struct sw_str *ret) {
+    SW_BUF struct sw_buf out;
+    struct sw_error ignored = {0};
+    sw_buf_init(&out, 4096);
+    if (GIT(g, &out, &ignored, "rev-parse", "--verify", "--quiet", "--end-of-options", name))
+        return false;
+    *ret = sw_arena_str(g->arena, sw_str_trim(sw_buf_str(&out)));
+    return ret->len > 0;
+}
+
+/* One commit where the server can do that, else everything. *ret_commit: what the ref means. */
+static enum sw_code fetch(struct git *g, struct sw_str *ret_commit, struct sw_error *err) {
+    const struct sw_git_url *u = &g->o->url;
+    const char *remote = sw_arena_cstr(g->arena, u->remote);
+    const char *ref = u->ref.len ? sw_arena_cstr(g->arena, u->ref) : "HEAD";
+    struct sw_error first = {0};
+    if (!GIT(g, NULL, &first, "fetch", "-q", "--depth=1", "--no-tags", "--", remote, ref) &&
+        rev_parse(g, "FETCH_HEAD^{commit}", ret_commit))
+        return SW_OK;
+    enum sw_code code =
+        GIT(g, NULL, err, "fetch", "-q", "--no-tags", "--", remote, "+HEAD:refs/remotes/o/HEAD",
+            "+refs/heads/*:refs/remotes/o/heads/*", "+refs/tags/*:refs/tags/*");
+    if (code) return code;
+    static const char *const forms[] = {"refs/remotes/o/heads/%s^{commit}", "refs/tags/%s^{commit}",
+                                        "refs/remotes/o/%s^{commit}", "%s^{commit}"};
+    for (size_t i = 0; i < 4; i++) {
+        SW_BUF struct sw_buf name;
+        struct sw_str before, after;
+        sw_buf_init(&name, 4096);
+        sw_str_cut(sw_str(forms[i]), '%', &before, &after);
+        sw_buf_add(&name, before);
+        sw_buf_add_text(&name, ref);
+        sw_buf_add(&name, sw_str_from(after, 1));
+        if (rev_parse(g, name.ptr, ret_commit)) return SW_OK;
+    }
+    return sw_fail(err, SW_NOT_FOUND, "there is no branch, tag or commit \"%s\"", ref);
+}
+
+static enum sw_code check_commit(struct sw_str commit, struct sw_str want, struct sw_error *err) {
+    if (!want.len || (want.len >= 7 && sw_str_starts(commit, want))) return SW_OK;
+    return sw_fail(err, SW_CORRUPT, "the commit is %.*s, wanted %.*s", SW_ARG(commit),
+                   SW_ARG(want));
+}
+
+static enum sw_code check_out(struct git *g, int dir, const char *commit, struct sw_error *err) {
+    enum sw_code code = GIT(g, NULL, err, "checkout", "-q", "--force", commit);
+    if (!code && faccessat(dir, ".gitmodules", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        code = GIT(g, NULL, err, "submodule", "update", "-q", "--init", "--recursive", "--depth=1");
+    if (code) return code;
+    if (!g->o->keep_git_dir) return sw_remove_tree_at(dir, ".git", err);
+    /* What differs from one fetch to the next: logs, and the index's memory of inodes and times. */
+    static const char *const volatile_files[] = {".git/logs", ".git/hooks", ".git/FETCH_HEAD",
+                                                 ".git/ORIG_HEAD"};
+    for (size_t i = 0; i < 4 && !code; i++) code = sw_remove_tree_at(dir, volatile_files[i], err);
+    if (!code)
+        code =
+            GIT(g, NULL, err, "remote", "add", "origin", sw_arena_cstr(g->arena, g->o->url.remote));
+    return code ? code : GIT(g, NULL, err, "read-tree", "HEAD");
+}
+
+/* The subdirectory, which must be one and must not lead out. */
+static enum sw_code find_subdir(struct git *g, int dir, struct sw_str *ret, struct sw_error *err) {
+    struct sw_str subdir = g->o->url.subdir;
+    SW_FD int fd = -1;
+    SW_BUF struct sw_buf path;
+    sw_buf_init(&path, 8192);
+    enum sw_code code = sw_open_beneath(dir, subdir.len ? sw_arena_cstr(g->arena, subdir) : ".",
+                                        O_RDONLY | O_DIRECTORY, 0, &fd, err);
+    if (!code) code = sw_fd_path(fd, &path, err);
+    if (code) return sw_context(err, "subdirectory %.*s", SW_ARG(subdir));
+    *ret = sw_arena_str(g->arena, sw_buf_str(&path));
+    return SW_OK;
+}
+
+enum sw_code sw_git_fetch(struct sw_store *store, const struct sw_git_options *options,
+                          struct sw_arena *arena, struct sw_git_checkout *ret,
+                          struct sw_error *err) {
+    struct git g = {.arena = arena, .o = options};
+    SW_BUF struct sw_buf temp;
+    SW_FD int dir = -1;
+    sw_buf_init(&temp, 4096);
+    if (!sw_proc_find("git", NULL))
+        return sw_fail(err, SW_UNSUPPORTED, "%.*s: git is not installed",
+                       SW_ARG(options->url.remote));
+    if (sw_str_starts(options->url.ref, SW_STR("-")))
+        return sw_fail(err, SW_USAGE, "\"%.*s\" is not a ref", SW_ARG(options->url.ref));
+    enum sw_code code = sw_store_temp_dir(store, &temp, &dir, err);
+    if (code) return code;
+    *ret = (struct sw_git_checkout){.temp = sw_arena_str(arena, sw_buf_str(&temp))};
+    g.dir = sw_arena_printf(arena, "%s/%s", sw_store_root(store), temp.ptr).ptr;
+    g.env = make_env(&g);
+    code = GIT(&g, NULL, err, "init", "-q");
+    if (!code) code = fetch(&g, &ret->commit, err);
+    if (!code) code = check_commit(ret->commit, options->commit, err);
+    if (!code) code = check_commit(ret->commit, options->url.commit, err);
+    if (!code) code = check_out(&g, dir, sw_arena_cstr(arena, ret->commit), err);
+    if (!code) code = find_subdir(&g, dir, &ret->path, err);
+    if (!code) return SW_OK;
+    sw_store_temp_remove(store, temp.ptr);
+    return sw_context(err, "%.*s", SW_ARG(options->url.remote));
+}

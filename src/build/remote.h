@@ -1,0 +1,39 @@
+/* Contexts that are no directory of this host: archives, URLs, git repositories. They become one.
+ *
+ * Floor 5. Thread-safe.
+ */
+#ifndef SW_BUILD_REMOTE_H
+#define SW_BUILD_REMOTE_H
+
+#include "base/arena.h"
+#include "base/progress.h"
+#include "base/str.h"
+#include "store/store.h"
+
+struct sw_http;
+
+struct sw_remote_options {
+    struct sw_store *store;
+    struct sw_http *http;         /* NULL: one is made where it is needed */
+    struct sw_progress *progress; /* may be NULL */
+    unsigned step;
+    struct sw_str ssh_agent, git_token; /* see build/git.h */
+};
+
+struct sw_remote {
+    const char *dir;          /* absolute; NULL: it was a single file, a Dockerfile */
+    struct sw_str dockerfile; /* its bytes then */
+    struct sw_str temp;       /* to be given to sw_store_temp_remove(); "" for none */
+};
+
+/* A git repository or an http(s) URL: what a build takes in place of PATH. */
+bool sw_is_remote(struct sw_str text);
+SW_NODISCARD enum sw_code sw_remote_open(const struct sw_remote_options *o, struct sw_str url,
+                                         struct sw_arena *arena, struct sw_remote *ret,
+                                         struct sw_error *err);
+/* An open file or pipe: a tar archive (compressed or not), or a Dockerfile. */
+SW_NODISCARD enum sw_code sw_remote_read(const struct sw_remote_options *o, int fd,
+                                         struct sw_str name, struct sw_arena *arena,
+                                         struct sw_remote *ret, struct sw_error *err);
+
+#endif
