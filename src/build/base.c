@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "build/room_internal.h"
+#include "oci/image_layout.h"
 #include "oci/index.h"
 #include "oci/manifest.h"
 #include "store/archive.h"
@@ -69,23 +70,27 @@ static enum sw_code from_layout(struct sw_build *b, struct sw_arena *arena, stru
             tag = sw_str_from(text, colon + 1);
         }
     }
-    struct sw_load_options options = {.no_tags = true, .name = tag};
+    SW_BUF struct sw_buf bytes;
+    struct sw_load_options options = {.no_tags = true};
     struct sw_load_result loaded;
+    struct sw_index index;
+    const struct sw_descriptor *found = NULL;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
     enum sw_code code =
         sw_open_at(AT_FDCWD, sw_arena_cstr(arena, path), O_RDONLY | O_DIRECTORY, 0, &dir, err);
-    if (!code) code = sw_archive_load(b->tools->store, arena, dir, &options, &loaded, err);
-    if (code) return code;
-    for (size_t i = 0; i < loaded.len; i++) {
+    if (!code) code = sw_read_file_at(dir, SW_LAYOUT_INDEX, SW_OCI_DOCUMENT_MAX, &bytes, err);
+    if (!code) code = sw_index_parse(arena, sw_buf_str(&bytes), SW_STR(""), &index, err);
+    for (size_t i = 0; !code && digest.len && i < index.n_manifests; i++) {
         char have[SW_DIGEST_TEXT_MAX];
-        if (digest.len && !sw_str_eq(sw_digest_format(&loaded.ptr[i].target.digest, have), digest))
-            continue;
-        if (loaded.len > 1 && !digest.len) break;
-        *ret = loaded.ptr[i].target;
-        return SW_OK;
+        if (sw_str_eq(sw_digest_format(&index.manifests[i].digest, have), digest))
+            found = &index.manifests[i];
     }
-    return sw_fail(err, SW_NOT_FOUND,
-                   digest.len ? "the layout has no image of this digest"
-                              : "the layout has several images: add :TAG");
+    if (!code && digest.len && !found)
+        code = sw_fail(err, SW_NOT_FOUND, "the layout has no image %.*s", SW_ARG(digest));
+    if (!code && !found) code = sw_layout_find(arena, &index, tag, &found, err);
+    if (!code) code = sw_archive_load(b->tools->store, arena, dir, &options, &loaded, err);
+    if (!code) *ret = *found;
+    return code;
 }
 
 static enum sw_code read_manifest(struct sw_build *b, struct sw_arena *arena,

@@ -184,6 +184,15 @@ static enum sw_code check_commit(struct sw_str commit, struct sw_str want, struc
                    SW_ARG(want));
 }
 
+static enum sw_code find_time(struct git *g, const char *commit, int64_t *ret,
+                              struct sw_error *err) {
+    SW_BUF struct sw_buf out;
+    sw_buf_init(&out, 4096);
+    enum sw_code code = GIT(g, &out, err, "log", "-1", "--format=%ct", commit);
+    if (!code && !sw_str_i64(sw_str_trim(sw_buf_str(&out)), ret)) *ret = 0;
+    return code;
+}
+
 static enum sw_code check_out(struct git *g, int dir, const char *commit, struct sw_error *err) {
     enum sw_code code = GIT(g, NULL, err, "checkout", "-q", "--force", commit);
     if (!code && faccessat(dir, ".gitmodules", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
@@ -235,6 +244,7 @@ enum sw_code sw_git_fetch(struct sw_store *store, const struct sw_git_options *o
     if (!code) code = fetch(&g, &ret->commit, err);
     if (!code) code = check_commit(ret->commit, options->commit, err);
     if (!code) code = check_commit(ret->commit, options->url.commit, err);
+    if (!code) code = find_time(&g, sw_arena_cstr(arena, ret->commit), &ret->time_s, err);
     if (!code) code = check_out(&g, dir, sw_arena_cstr(arena, ret->commit), err);
     if (!code) code = find_subdir(&g, dir, &ret->path, err);
     if (!code) return SW_OK;

@@ -33,6 +33,7 @@ struct sw_git_checkout {
     struct sw_str temp; /* relative to the store's root: sw_store_temp_remove() it */
     struct sw_str path; /* absolute, of the subdirectory */
     struct sw_str commit;
+    int64_t time_s; /* of the commit */
 };
 SW_NODISCARD enum sw_code sw_git_fetch(struct sw_store *store, const struct sw_git_options *options,
                                        struct sw_arena *arena, struct sw_git_checkout *ret,

@@ -3,7 +3,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
-#include "build/remote.h"
+#include "build/input.h"
 #include "build/room_internal.h"
 #include "dockerfile/limits.h"
 
@@ -45,14 +45,14 @@ static enum sw_code open_directory(struct sw_build *b, struct sw_str context, st
                                    unsigned step, struct sw_other_source *o, struct sw_error *err) {
     const char *path = sw_arena_cstr(b->arena, context);
     struct sw_ignore *ignore = NULL;
-    if (sw_is_remote(context)) {
-        struct sw_remote_options options = {.store = b->tools->store,
-                                            .progress = b->tools->progress,
-                                            .step = step,
-                                            .ssh_agent = sw_build_ssh_agent(b),
-                                            .git_token = sw_build_git_token(b)};
-        struct sw_remote remote;
-        enum sw_code code = sw_remote_open(&options, context, b->arena, &remote, err);
+    if (sw_input_is_remote(context)) {
+        struct sw_input_options options = {.store = b->tools->store,
+                                           .progress = b->tools->progress,
+                                           .step = step,
+                                           .ssh_agent = sw_build_ssh_agent(b),
+                                           .git_token = sw_build_git_token(b)};
+        struct sw_input remote;
+        enum sw_code code = sw_input_open(&options, context, b->arena, &remote, err);
         if (code) return code;
         if (!remote.dir)
             return sw_fail(err, SW_USAGE, "%.*s is a single file and no context", SW_ARG(context));
@@ -141,7 +141,7 @@ enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned ste
     pthread_mutex_lock(&b->lock);
     enum sw_code code = other(s, from, step, &o, err);
     pthread_mutex_unlock(&b->lock);
-    if (!code) *ret = o->source;
+    if (!code && o) *ret = o->source;
     return code;
 }
 

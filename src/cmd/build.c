@@ -13,6 +13,7 @@
 #include "build/build.h"
 #include "cmd/build_cache.h"
 #include "cmd/build_explain.h"
+#include "cmd/build_input.h"
 #include "cmd/build_output.h"
 #include "cmd/remote_common.h"
 #include "cmd/session.h"
@@ -25,107 +26,13 @@
 
 /* ---- files ---- */
 
-static enum sw_code read_stdin(struct sw_arena *arena, struct sw_str *ret, struct sw_error *err) {
-    SW_BUF struct sw_buf text;
-    sw_buf_init(&text, SW_DF_FILE_MAX);
-    enum sw_code code = sw_read_fd(STDIN_FILENO, SW_DF_FILE_MAX, &text, err);
-    if (code) return sw_context(err, "reading the Dockerfile from standard input");
-    *ret = sw_arena_str(arena, sw_buf_str(&text));
-    return SW_OK;
-}
-
-static enum sw_code read_file(struct sw_arena *arena, const char *path, size_t max,
-                              struct sw_str *ret, struct sw_error *err) {
+enum sw_code build_read_file(struct sw_arena *arena, const char *path, size_t max,
+                             struct sw_str *ret, struct sw_error *err) {
     SW_BUF struct sw_buf text;
     sw_buf_init(&text, max);
     enum sw_code code = sw_read_file_at(AT_FDCWD, path, max, &text, err);
     if (!code) *ret = sw_arena_str(arena, sw_buf_str(&text));
     return code;
-}
-
-/* -f, else Dockerfile or Containerfile in the context. */
-static enum sw_code find_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
-                                    const char **ret_path, struct sw_error *err) {
-    const char *file = sw_opt(inv, "file");
-    *ret_path = NULL;
-    if (file && !strcmp(file, "-")) {
-        o->dockerfile_name = "Dockerfile";
-        return read_stdin(inv->arena, &o->dockerfile, err);
-    }
-    if (file) {
-        o->dockerfile_name = *ret_path = file;
-        enum sw_code code = read_file(inv->arena, file, SW_DF_FILE_MAX, &o->dockerfile, err);
-        if (code != SW_NOT_FOUND || file[0] == '/') return code;
-        /* As buildah does: beneath the context, too. */
-        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, file).ptr;
-        struct sw_error second = {0};
-        if (read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, &second) == SW_OK)
-            return SW_OK;
-        return code;
-    }
-    static const char *const names[] = {"Dockerfile", "Containerfile"};
-    for (size_t i = 0; i < 2; i++) {
-        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, names[i]).ptr;
-        o->dockerfile_name = names[i];
-        enum sw_code code = read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, err);
-        if (code != SW_NOT_FOUND) return code;
-    }
-    return sw_fail(err, SW_NOT_FOUND, "no Dockerfile in %s; name it with -f FILE", o->context);
-}
-
-/* --ignorefile, else <Dockerfile>.dockerignore, else .containerignore or .dockerignore. */
-static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_options *o,
-                                const char *dockerfile, struct sw_error *err) {
-    const char *given = sw_opt(inv, "ignorefile");
-    if (given) {
-        o->ignore_name = given;
-        return read_file(inv->arena, given, SW_DF_FILE_MAX, &o->ignore, err);
-    }
-    const char *candidates[3] = {NULL, NULL, NULL};
-    if (dockerfile) candidates[0] = sw_arena_printf(inv->arena, "%s.dockerignore", dockerfile).ptr;
-    candidates[1] = sw_arena_printf(inv->arena, "%s/.containerignore", o->context).ptr;
-    candidates[2] = sw_arena_printf(inv->arena, "%s/.dockerignore", o->context).ptr;
-    for (size_t i = 0; i < 3; i++) {
-        if (!candidates[i]) continue;
-        enum sw_code code = read_file(inv->arena, candidates[i], SW_DF_FILE_MAX, &o->ignore, err);
-        if (code == SW_NOT_FOUND) continue;
-        const char *slash = strrchr(candidates[i], '/');
-        o->ignore_name = slash ? slash + 1 : candidates[i];
-        return code;
-    }
-    sw_error_clear(err);
-    return SW_OK;
-}
-
-/* SOURCE_DATE_EPOCH or --source-date-epoch, else the time of the context's last commit, else 0. */
-static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_options *o,
-                               struct sw_error *err) {
-    const char *text = sw_opt(inv, "source-date-epoch");
-    struct sw_str value;
-    if (!text) text = sw_opt(inv, "timestamp");
-    for (size_t i = 0; i < o->args.len && !text; i++)
-        if (sw_str_is(o->args.ptr[i].name, "SOURCE_DATE_EPOCH"))
-            text = sw_arena_cstr(inv->arena, o->args.ptr[i].value);
-    if (!text) text = getenv("SOURCE_DATE_EPOCH");
-    if (text && *text) {
-        value = sw_str(text);
-        if (sw_str_i64(value, &o->epoch_s) && o->epoch_s >= 0) return SW_OK;
-        return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%s: want seconds since 1970", text);
-    }
-    SW_FREE char *git = sw_asprintf("%s/.git", o->context);
-    if (access(git, F_OK) < 0 || !sw_proc_find("git", NULL)) return SW_OK;
-    SW_BUF struct sw_buf out;
-    sw_buf_init(&out, 4096);
-    struct sw_error ignored = {0};
-    struct sw_proc_options run = {.argv = (const char *[]){"git", "-C", o->context, "-c",
-                                                           "safe.directory=*", "log", "-1",
-                                                           "--format=%ct", NULL}};
-    int64_t time;
-    /* A repository without a commit, or one that git refuses, is as good as none. */
-    if (sw_proc_run(&run, &out, &ignored) == SW_OK &&
-        sw_str_i64(sw_str_trim(sw_buf_str(&out)), &time))
-        o->epoch_s = time;
-    return SW_OK;
 }
 
 /* ---- options ---- */
@@ -154,7 +61,7 @@ static enum sw_code read_arg_files(struct sw_invocation *inv, struct sw_pairs *a
     struct sw_pairs all = {0};
     for (size_t i = 0; i < n; i++) {
         struct sw_str text, line, key, value;
-        enum sw_code code = read_file(inv->arena, files[i], SW_DF_FILE_MAX, &text, err);
+        enum sw_code code = build_read_file(inv->arena, files[i], SW_DF_FILE_MAX, &text, err);
         if (code) return code;
         while (sw_str_next(&text, '\n', &line)) {
             line = sw_str_trim(line);
@@ -204,7 +111,7 @@ static enum sw_code parse_secret(struct sw_invocation *inv, const char *text,
     }
     if (!src.ptr) src = ret->id;
     enum sw_code code =
-        read_file(inv->arena, sw_arena_cstr(inv->arena, src), SECRET_MAX, &ret->value, err);
+        build_read_file(inv->arena, sw_arena_cstr(inv->arena, src), SECRET_MAX, &ret->value, err);
     return code ? sw_context(err, "--secret %s", text) : SW_OK;
 }
 
@@ -416,21 +323,7 @@ static enum sw_code push_all(struct sw_invocation *inv, const struct sw_build_op
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_build_options o = {.context = inv->args[0]};
     struct sw_build_output output = {0};
-    const char *dockerfile;
-    enum sw_code code = SW_OK;
-    if (!strcmp(o.context, "-")) {
-        /* A Dockerfile on standard input, and no context: an empty one. */
-        code = read_stdin(inv->arena, &o.dockerfile, err);
-        o.dockerfile_name = "Dockerfile";
-        o.context = "/var/empty";
-        if (access(o.context, F_OK) < 0) o.context = "/proc/self/fdinfo";
-        dockerfile = NULL;
-    } else {
-        code = find_dockerfile(inv, &o, &dockerfile, err);
-        if (!code) code = find_ignore(inv, &o, dockerfile, err);
-    }
-    if (!code) code = parse_options(inv, &o, err);
-    if (!code) code = find_epoch(inv, &o, err);
+    enum sw_code code = parse_options(inv, &o, err);
     if (!code) code = sw_build_output_parse(inv, &output, err);
     if (code) return code;
     o.skip_layers = output.kind == SW_OUTPUT_LOCAL || output.kind == SW_OUTPUT_TAR;
@@ -438,6 +331,9 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     SW_SESSION struct sw_session session = {0};
     code = sw_session_open(inv, SW_SESSION_ROOT | SW_SESSION_POOL | SW_SESSION_PROGRESS, &session,
                            err);
+    if (code) return code;
+    BUILD_INPUT struct build_input input = {0};
+    code = build_input_open(&input, inv, &session, &o, err);
     if (code) return code;
     struct sw_build_tools tools = {.store = session.store,
                                    .pool = session.pool,
@@ -481,7 +377,8 @@ static const struct sw_option options[] = {
     {"build-arg", 0, "NAME[=VALUE]", "value of an ARG", SW_OPT_LIST, NULL, NULL},
     {"build-arg-file", 0, "FILE", "values of ARGs, a NAME=VALUE a line", SW_OPT_LIST, NULL, NULL},
     {"build-context", 0, "NAME=VALUE",
-     "a further context: a directory, docker-image://REF, target:STAGE", SW_OPT_LIST, NULL, NULL},
+     "a further context: a directory, oci-layout://DIR, docker-image://REF, a URL, target:STAGE",
+     SW_OPT_LIST, NULL, NULL},
     {"platform", 0, "PLATFORM", "platform of the result, such as linux/arm64", 0, NULL, NULL},
     {"output", 'o', "SPEC",
      "further output: type=oci|docker|local|tar,dest=PATH; a path alone is type=local", 0, NULL,
@@ -536,14 +433,17 @@ static const struct sw_option options[] = {
 const struct sw_command sw_cmd_build = {
     .name = "build",
     .aliases = "bud",
-    .args = "[OPTIONS] PATH|-",
+    .args = "[OPTIONS] PATH|URL|-",
     .summary = "Build an image from a Dockerfile",
     .description =
         "Builds the image that a Dockerfile describes from the files in PATH, without a daemon, as "
         "root or not. The image is kept in the local store.\n\n"
         "The same input gives the same bytes: owners and times in layers do not depend on who "
         "builds "
-        "and when. No time is younger than SOURCE_DATE_EPOCH, else the last commit of PATH, else "
+        "and when. PATH may also be a tar archive, the URL of a git repository "
+        "(https://host/repo.git#ref:directory), of an archive or of a Dockerfile; with - an "
+        "archive or a Dockerfile comes from standard input. No time is younger than "
+        "SOURCE_DATE_EPOCH, else the last commit of PATH, else "
         "1970.\n\n"
         "Exit status: 0 built, 1 failed, 2 wrong usage, 130 interrupted.",
     .examples = "  slipway build -t app:1.0 .\n"

@@ -1,4 +1,4 @@
-#include "build/remote.h"
+#include "build/input.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "dockerfile/limits.h"
 #include "store/blob.h"
 
-bool sw_is_remote(struct sw_str text) {
+bool sw_input_is_remote(struct sw_str text) {
     SW_ARENA struct sw_arena arena;
     struct sw_git_url ignored;
     sw_arena_init(&arena, 0);
@@ -22,8 +22,8 @@ bool sw_is_remote(struct sw_str text) {
 
 /* The files of an archive in a directory. Owners do not matter in a context, and devices have no
  * place there. */
-static enum sw_code extract(const struct sw_remote_options *o, int fd, struct sw_str name,
-                            struct sw_arena *arena, struct sw_remote *ret, struct sw_error *err) {
+static enum sw_code extract(const struct sw_input_options *o, int fd, struct sw_str name,
+                            struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
     SW_COPY struct sw_copy copy;
     SW_BUF struct sw_buf temp;
     struct sw_snapshot_draft draft = {.dir_fd = -1, .fs_fd = -1};
@@ -50,10 +50,10 @@ static enum sw_code extract(const struct sw_remote_options *o, int fd, struct sw
     return code;
 }
 
-static enum sw_code open_file(const struct sw_remote_options *o, int fd, struct sw_str name,
-                              struct sw_arena *arena, struct sw_remote *ret, struct sw_error *err) {
+static enum sw_code open_file(const struct sw_input_options *o, int fd, struct sw_str name,
+                              struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
     SW_BUF struct sw_buf text;
-    *ret = (struct sw_remote){.temp = SW_STR("")};
+    *ret = (struct sw_input){.temp = SW_STR("")};
     if (sw_archive_stream_probe(fd)) return extract(o, fd, name, arena, ret, err);
     sw_buf_init(&text, SW_DF_FILE_MAX);
     if (lseek(fd, 0, SEEK_SET) < 0) return sw_fail_sys(err, errno, "rewind %.*s", SW_ARG(name));
@@ -62,8 +62,8 @@ static enum sw_code open_file(const struct sw_remote_options *o, int fd, struct 
     return code ? sw_context(err, "reading a Dockerfile from %.*s", SW_ARG(name)) : SW_OK;
 }
 
-enum sw_code sw_remote_read(const struct sw_remote_options *o, int fd, struct sw_str name,
-                            struct sw_arena *arena, struct sw_remote *ret, struct sw_error *err) {
+enum sw_code sw_input_read(const struct sw_input_options *o, int fd, struct sw_str name,
+                           struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
     SW_FD int spool = -1;
     if (lseek(fd, 0, SEEK_CUR) >= 0) return open_file(o, fd, name, arena, ret, err);
     /* A pipe: what it is can only be told by going back. */
@@ -79,19 +79,20 @@ enum sw_code sw_remote_read(const struct sw_remote_options *o, int fd, struct sw
     return code;
 }
 
-static enum sw_code open_git(const struct sw_remote_options *o, const struct sw_git_url *url,
-                             struct sw_arena *arena, struct sw_remote *ret, struct sw_error *err) {
+static enum sw_code open_git(const struct sw_input_options *o, const struct sw_git_url *url,
+                             struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
     struct sw_git_options options = {.url = *url, .ssh_agent = o->ssh_agent, .token = o->git_token};
     struct sw_git_checkout checkout;
     enum sw_code code = sw_git_fetch(o->store, &options, arena, &checkout, err);
     if (code) return code;
-    *ret = (struct sw_remote){.dir = sw_arena_cstr(arena, checkout.path), .temp = checkout.temp};
+    *ret = (struct sw_input){.dir = sw_arena_cstr(arena, checkout.path), .temp = checkout.temp};
+    ret->time_s = checkout.time_s;
     sw_progress_note(o->progress, o->step, "commit %.*s", SW_ARG(checkout.commit));
     return SW_OK;
 }
 
-enum sw_code sw_remote_open(const struct sw_remote_options *o, struct sw_str url,
-                            struct sw_arena *arena, struct sw_remote *ret, struct sw_error *err) {
+enum sw_code sw_input_open(const struct sw_input_options *o, struct sw_str url,
+                           struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
     struct sw_git_url git;
     struct sw_fetched file;
     SW_FD int fd = -1;

@@ -2,8 +2,8 @@
  *
  * Floor 5. Thread-safe.
  */
-#ifndef SW_BUILD_REMOTE_H
-#define SW_BUILD_REMOTE_H
+#ifndef SW_BUILD_INPUT_H
+#define SW_BUILD_INPUT_H
 
 #include "base/arena.h"
 #include "base/progress.h"
@@ -12,7 +12,7 @@
 
 struct sw_http;
 
-struct sw_remote_options {
+struct sw_input_options {
     struct sw_store *store;
     struct sw_http *http;         /* NULL: one is made where it is needed */
     struct sw_progress *progress; /* may be NULL */
@@ -20,20 +20,21 @@ struct sw_remote_options {
     struct sw_str ssh_agent, git_token; /* see build/git.h */
 };
 
-struct sw_remote {
+struct sw_input {
     const char *dir;          /* absolute; NULL: it was a single file, a Dockerfile */
     struct sw_str dockerfile; /* its bytes then */
+    int64_t time_s;           /* of the commit; 0 for other sources */
     struct sw_str temp;       /* to be given to sw_store_temp_remove(); "" for none */
 };
 
 /* A git repository or an http(s) URL: what a build takes in place of PATH. */
-bool sw_is_remote(struct sw_str text);
-SW_NODISCARD enum sw_code sw_remote_open(const struct sw_remote_options *o, struct sw_str url,
-                                         struct sw_arena *arena, struct sw_remote *ret,
-                                         struct sw_error *err);
+bool sw_input_is_remote(struct sw_str text);
+SW_NODISCARD enum sw_code sw_input_open(const struct sw_input_options *o, struct sw_str url,
+                                        struct sw_arena *arena, struct sw_input *ret,
+                                        struct sw_error *err);
 /* An open file or pipe: a tar archive (compressed or not), or a Dockerfile. */
-SW_NODISCARD enum sw_code sw_remote_read(const struct sw_remote_options *o, int fd,
-                                         struct sw_str name, struct sw_arena *arena,
-                                         struct sw_remote *ret, struct sw_error *err);
+SW_NODISCARD enum sw_code sw_input_read(const struct sw_input_options *o, int fd,
+                                        struct sw_str name, struct sw_arena *arena,
+                                        struct sw_input *ret, struct sw_error *err);
 
 #endif

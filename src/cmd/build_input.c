@@ -1,0 +1,224 @@
+#include "cmd/build_input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "dockerfile/limits.h"
+
+static enum sw_code read_stdin(struct sw_arena *arena, struct sw_str *ret, struct sw_error *err) {
+    SW_BUF struct sw_buf text;
+    sw_buf_init(&text, SW_DF_FILE_MAX);
+    enum sw_code code = sw_read_fd(STDIN_FILENO, SW_DF_FILE_MAX, &text, err);
+    if (code) return sw_context(err, "reading the Dockerfile from standard input");
+    *ret = sw_arena_str(arena, sw_buf_str(&text));
+    return SW_OK;
+}
+
+/* -f, else Dockerfile or Containerfile in the context. */
+static enum sw_code find_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
+                                    const char **ret_path, struct sw_error *err) {
+    const char *file = sw_opt(inv, "file");
+    *ret_path = NULL;
+    if (file && !strcmp(file, "-")) {
+        o->dockerfile_name = "Dockerfile";
+        return read_stdin(inv->arena, &o->dockerfile, err);
+    }
+    if (file) {
+        o->dockerfile_name = *ret_path = file;
+        enum sw_code code = build_read_file(inv->arena, file, SW_DF_FILE_MAX, &o->dockerfile, err);
+        if (code != SW_NOT_FOUND || file[0] == '/') return code;
+        /* As buildah does: beneath the context, too. */
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, file).ptr;
+        struct sw_error second = {0};
+        if (build_read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, &second) ==
+            SW_OK)
+            return SW_OK;
+        return code;
+    }
+    static const char *const names[] = {"Dockerfile", "Containerfile"};
+    for (size_t i = 0; i < 2; i++) {
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, names[i]).ptr;
+        o->dockerfile_name = names[i];
+        enum sw_code code =
+            build_read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, err);
+        if (code != SW_NOT_FOUND) return code;
+    }
+    return sw_fail(err, SW_NOT_FOUND, "no Dockerfile in %s; name it with -f FILE", o->context);
+}
+
+/* The same in a context that came from elsewhere: no name in it leads out of it. */
+static enum sw_code find_remote_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
+                                           const char **ret_path, struct sw_error *err) {
+    const char *names[] = {"Dockerfile", "Containerfile"}, *file = sw_opt(inv, "file");
+    SW_FD int dir = -1;
+    *ret_path = NULL;
+    if (file && !strcmp(file, "-"))
+        return sw_fail(err, SW_USAGE, "-f -: standard input is the context already");
+    enum sw_code code = sw_open_at(AT_FDCWD, o->context, O_RDONLY | O_DIRECTORY, 0, &dir, err);
+    if (code) return code;
+    for (size_t i = 0; i < 2; i++) {
+        SW_FD int fd = -1;
+        SW_BUF struct sw_buf text;
+        sw_buf_init(&text, SW_DF_FILE_MAX);
+        if (file) names[i] = file;
+        code = sw_open_beneath(dir, names[i], O_RDONLY, 0, &fd, err);
+        if (code == SW_NOT_FOUND && !file) continue;
+        if (!code) code = sw_read_fd(fd, SW_DF_FILE_MAX, &text, err);
+        if (code) return code;
+        o->dockerfile = sw_arena_str(inv->arena, sw_buf_str(&text));
+        o->dockerfile_name = names[i];
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, names[i]).ptr;
+        return SW_OK;
+    }
+    return sw_fail(err, SW_NOT_FOUND, "no Dockerfile in the context; name it with -f FILE");
+}
+
+/* --ignorefile, else <Dockerfile>.dockerignore, else .containerignore or .dockerignore. */
+static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_options *o,
+                                const char *dockerfile, struct sw_error *err) {
+    const char *given = sw_opt(inv, "ignorefile");
+    if (given) {
+        o->ignore_name = given;
+        return build_read_file(inv->arena, given, SW_DF_FILE_MAX, &o->ignore, err);
+    }
+    const char *candidates[3] = {NULL, NULL, NULL};
+    if (dockerfile) candidates[0] = sw_arena_printf(inv->arena, "%s.dockerignore", dockerfile).ptr;
+    candidates[1] = sw_arena_printf(inv->arena, "%s/.containerignore", o->context).ptr;
+    candidates[2] = sw_arena_printf(inv->arena, "%s/.dockerignore", o->context).ptr;
+    for (size_t i = 0; i < 3; i++) {
+        if (!candidates[i]) continue;
+        enum sw_code code =
+            build_read_file(inv->arena, candidates[i], SW_DF_FILE_MAX, &o->ignore, err);
+        if (code == SW_NOT_FOUND) continue;
+        const char *slash = strrchr(candidates[i], '/');
+        o->ignore_name = slash ? slash + 1 : candidates[i];
+        return code;
+    }
+    sw_error_clear(err);
+    return SW_OK;
+}
+
+/* SOURCE_DATE_EPOCH or --source-date-epoch, else the time of the context's last commit, else 0. */
+static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_options *o,
+                               struct sw_error *err) {
+    const char *text = sw_opt(inv, "source-date-epoch");
+    struct sw_str value;
+    if (!text) text = sw_opt(inv, "timestamp");
+    for (size_t i = 0; i < o->args.len && !text; i++)
+        if (sw_str_is(o->args.ptr[i].name, "SOURCE_DATE_EPOCH"))
+            text = sw_arena_cstr(inv->arena, o->args.ptr[i].value);
+    if (!text) text = getenv("SOURCE_DATE_EPOCH");
+    if (text && *text) {
+        value = sw_str(text);
+        if (sw_str_i64(value, &o->epoch_s) && o->epoch_s >= 0) return SW_OK;
+        return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%s: want seconds since 1970", text);
+    }
+    SW_FREE char *git = sw_asprintf("%s/.git", o->context);
+    if (access(git, F_OK) < 0 || !sw_proc_find("git", NULL)) return SW_OK;
+    SW_BUF struct sw_buf out;
+    sw_buf_init(&out, 4096);
+    struct sw_error ignored = {0};
+    struct sw_proc_options run = {.argv = (const char *[]){"git", "-C", o->context, "-c",
+                                                           "safe.directory=*", "log", "-1",
+                                                           "--format=%ct", NULL}};
+    int64_t time;
+    /* A repository without a commit, or one that git refuses, is as good as none. */
+    if (sw_proc_run(&run, &out, &ignored) == SW_OK &&
+        sw_str_i64(sw_str_trim(sw_buf_str(&out)), &time))
+        o->epoch_s = time;
+    return SW_OK;
+}
+
+/* ---- contexts ---- */
+
+/* A Dockerfile alone: its context is empty. */
+static enum sw_code empty_context(struct build_input *in, struct sw_invocation *inv,
+                                  struct sw_build_options *o, struct sw_error *err) {
+    SW_BUF struct sw_buf temp;
+    SW_FD int dir = -1;
+    sw_buf_init(&temp, 4096);
+    enum sw_code code = sw_store_temp_dir(in->store, &temp, &dir, err);
+    if (code) return code;
+    in->temp = sw_arena_str(inv->arena, sw_buf_str(&temp));
+    o->context = sw_arena_printf(inv->arena, "%s/%s", sw_store_root(in->store), in->temp.ptr).ptr;
+    return SW_OK;
+}
+
+static struct sw_str find_secret(const struct sw_build_options *o, const char *id) {
+    for (size_t i = 0; i < o->n_secrets; i++)
+        if (sw_str_is(o->secrets[i].id, id)) return sw_str_trim(o->secrets[i].value);
+    return SW_STR("");
+}
+
+static enum sw_code fetch(struct build_input *in, struct sw_invocation *inv,
+                          const struct sw_session *session, struct sw_build_options *o, int fd,
+                          struct sw_error *err) {
+    struct sw_str name = fd == STDIN_FILENO ? SW_STR("standard input") : sw_str(o->context);
+    struct sw_str text = sw_arena_printf(inv->arena, "load the context from %.*s", SW_ARG(name));
+    struct sw_input_options options = {.store = session->store, .progress = session->progress};
+    options.step = sw_progress_step(session->progress, text);
+    options.git_token = find_secret(o, "GIT_AUTH_TOKEN");
+    options.ssh_agent = SW_STR("");
+    for (size_t i = 0; i < o->n_ssh; i++)
+        if (sw_str_is(o->ssh[i].id, "default")) options.ssh_agent = o->ssh[i].path;
+    sw_progress_start(session->progress, options.step);
+    enum sw_code code = fd >= 0 ? sw_input_read(&options, fd, name, inv->arena, &in->remote, err)
+                                : sw_input_open(&options, name, inv->arena, &in->remote, err);
+    if (code) {
+        sw_progress_fail(session->progress, options.step, err);
+    } else {
+        sw_progress_done(session->progress, options.step);
+    }
+    return code;
+}
+
+static bool is_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+enum sw_code build_input_open(struct build_input *in, struct sw_invocation *inv,
+                              const struct sw_session *session, struct sw_build_options *o,
+                              struct sw_error *err) {
+    const char *dockerfile = NULL;
+    enum sw_code code;
+    SW_FD int fd = -1;
+    in->store = session->store;
+    bool is_stdin = !strcmp(o->context, "-");
+    if (is_stdin || is_file(o->context)) {
+        code = SW_OK;
+        if (!is_stdin) code = sw_open_at(AT_FDCWD, o->context, O_RDONLY, 0, &fd, err);
+        if (!code) code = fetch(in, inv, session, o, is_stdin ? STDIN_FILENO : fd, err);
+    } else if (sw_input_is_remote(sw_str(o->context)) && access(o->context, F_OK) < 0) {
+        code = fetch(in, inv, session, o, -1, err);
+    } else {
+        code = find_dockerfile(inv, o, &dockerfile, err);
+        if (!code) code = find_ignore(inv, o, dockerfile, err);
+        return code ? code : find_epoch(inv, o, err);
+    }
+    if (code) return code;
+    if (in->remote.dir) {
+        o->context = in->remote.dir;
+        o->epoch_s = in->remote.time_s;
+        code = find_remote_dockerfile(inv, o, &dockerfile, err);
+        if (!code) code = find_ignore(inv, o, dockerfile, err);
+    } else {
+        o->dockerfile = in->remote.dockerfile;
+        o->dockerfile_name = "Dockerfile";
+        code = empty_context(in, inv, o, err);
+    }
+    return code ? code : find_epoch(inv, o, err);
+}
+
+void build_input_close(struct build_input *in) {
+    if (!in->store) return;
+    if (in->remote.temp.len) sw_store_temp_remove(in->store, in->remote.temp.ptr);
+    if (in->temp.len) sw_store_temp_remove(in->store, in->temp.ptr);
+}
