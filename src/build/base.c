@@ -54,6 +54,26 @@ static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_s
     return code ? code : sw_tags_get(b->tools->store, arena, name, ret, err);
 }
 
+/* The only entry whose name ends with the tag: "1" means "app:1". */
+static enum sw_code find_by_tag(const struct sw_index *index, struct sw_str tag,
+                                const struct sw_descriptor **ret, struct sw_error *err) {
+    const struct sw_descriptor *found = NULL;
+    for (size_t i = 0; tag.len && i < index->n_manifests; i++) {
+        struct sw_str name;
+        if (!sw_pairs_get(&index->manifests[i].annotations, SW_STR(SW_ANN_REF_NAME), &name) &&
+            !sw_pairs_get(&index->manifests[i].annotations, SW_STR(SW_ANN_CONTAINERD_NAME), &name))
+            continue;
+        size_t colon = sw_str_rfind_char(name, ':');
+        if (colon == SIZE_MAX || !sw_str_eq(sw_str_from(name, colon + 1), tag)) continue;
+        if (found) return err->code; /* several: what the exact search said stands */
+        found = &index->manifests[i];
+    }
+    if (!found) return err->code;
+    sw_error_clear(err);
+    *ret = found;
+    return SW_OK;
+}
+
 /* "DIR", "DIR:TAG", "DIR@DIGEST": an image of an OCI layout, brought into the store. */
 static enum sw_code from_layout(struct sw_build *b, struct sw_arena *arena, struct sw_str text,
                                 struct sw_descriptor *ret, struct sw_error *err) {
@@ -87,7 +107,8 @@ static enum sw_code from_layout(struct sw_build *b, struct sw_arena *arena, stru
     }
     if (!code && digest.len && !found)
         code = sw_fail(err, SW_NOT_FOUND, "the layout has no image %.*s", SW_ARG(digest));
-    if (!code && !found) code = sw_layout_find(arena, &index, tag, &found, err);
+    if (!code && !found && sw_layout_find(arena, &index, tag, &found, err))
+        code = find_by_tag(&index, tag, &found, err);
     if (!code) code = sw_archive_load(b->tools->store, arena, dir, &options, &loaded, err);
     if (!code) *ret = *found;
     return code;

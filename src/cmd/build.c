@@ -13,6 +13,7 @@
 #include "build/build.h"
 #include "cmd/build_cache.h"
 #include "cmd/build_explain.h"
+#include "cmd/build_check.h"
 #include "cmd/build_input.h"
 #include "cmd/build_output.h"
 #include "cmd/remote_common.h"
@@ -323,7 +324,11 @@ static enum sw_code push_all(struct sw_invocation *inv, const struct sw_build_op
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_build_options o = {.context = inv->args[0]};
     struct sw_build_output output = {0};
-    enum sw_code code = parse_options(inv, &o, err);
+    enum build_call call;
+    bool json;
+    struct sw_df_warnings warnings;
+    enum sw_code code = build_call_parse(inv, &call, &json, err);
+    if (!code) code = parse_options(inv, &o, err);
     if (!code) code = sw_build_output_parse(inv, &output, err);
     if (code) return code;
     o.skip_layers = output.kind == SW_OUTPUT_LOCAL || output.kind == SW_OUTPUT_TAR;
@@ -335,6 +340,19 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     BUILD_INPUT struct build_input input = {0};
     code = build_input_open(&input, inv, &session, &o, err);
     if (code) return code;
+    if (call != BUILD_CALL_BUILD) {
+        code = build_call(inv, &session, &o, call, json, err);
+        if (code == SW_SYNTAX) print_excerpt(&o, err);
+        return code;
+    }
+    code = build_check(inv, &session, &o, &warnings, err);
+    if (!code) code = build_warnings_refuse(&warnings, err);
+    if (code) {
+        sw_progress_free(session.progress);
+        session.progress = NULL;
+        print_excerpt(&o, err);
+        return code;
+    }
     struct sw_build_tools tools = {.store = session.store,
                                    .pool = session.pool,
                                    .progress = session.progress,
@@ -356,6 +374,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
         if (!sw_opt_flag(inv, "quiet") && code != SW_CANCELLED) print_excerpt(&o, err);
         return code;
     }
+    if (!sw_opt_flag(inv, "quiet")) build_warnings_print(&warnings);
     const char *file = sw_opt(inv, "iidfile");
     if (file) code = write_iidfile(file, &result.config, err);
     file = sw_opt(inv, "metadata-file");
@@ -417,6 +436,10 @@ static const struct sw_option options[] = {
     {"jobs", 0, "N", "RUN steps at once (default: processors)", 0, NULL, NULL},
     {"progress", 0, "MODE", "how progress is shown (BUILDKIT_PROGRESS)", 0, NULL,
      "auto|plain|tty|rawjson|quiet|none"},
+    {"check", 0, NULL, "check the Dockerfile and do not build; status 1 on any warning", 0, NULL,
+     NULL},
+    {"call", 0, "METHOD", "check, outline or targets instead of a build; add ,format=json", 0, NULL,
+     NULL},
     {"quiet", 'q', NULL, "print only the image ID", 0, NULL, NULL},
     {"iidfile", 0, "FILE", "write the image ID there", 0, NULL, NULL},
     {"metadata-file", 0, "FILE", "write digests and names there, as JSON", 0, NULL, NULL},

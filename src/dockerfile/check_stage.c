@@ -348,6 +348,12 @@ static void use_base(struct sw_df_checker *c, struct sw_df_check_stage *stage,
     if (stage->env_known || !facts->base) return;
     facts->base(facts->context, plan->base, &stage->platform, &stage->base);
     const struct sw_df_base_facts *base = &stage->base;
+    /* The version may be known by the image's name alone. */
+    if (base->go_version.len > 0 && facts->go_mod_version.len > 0 && facts->go_compare &&
+        facts->go_compare(base->go_version, facts->go_mod_version) < 0)
+        SW_DF_WARN(c, SW_DF_GO_BASE_OLDER_THAN_MODULE, from,
+                   "Base image %.*s has Go %.*s, but go.mod asks for Go %.*s", SW_ARG(plan->base),
+                   SW_ARG(base->go_version), SW_ARG(facts->go_mod_version));
     if (!base->known) return;
     stage->env_known = true;
     stage->has_shell = base->has_shell;
@@ -363,11 +369,6 @@ static void use_base(struct sw_df_checker *c, struct sw_df_check_stage *stage,
                         "current build",
                         SW_ARG(plan->base), SW_ARG(sw_df_platform_text(c->arena, &base->platform)),
                         SW_ARG(sw_df_platform_text(c->arena, &stage->platform)));
-    if (base->go_version.len > 0 && facts->go_mod_version.len > 0 && facts->go_compare &&
-        facts->go_compare(base->go_version, facts->go_mod_version) < 0)
-        SW_DF_WARN(c, SW_DF_GO_BASE_OLDER_THAN_MODULE, from,
-                   "Base image %.*s has Go %.*s, but go.mod asks for Go %.*s", SW_ARG(plan->base),
-                   SW_ARG(base->go_version), SW_ARG(facts->go_mod_version));
 }
 
 /* As in BuildKit, only stages that the target needs run their triggers. */
