@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "build/room_internal.h"
+#include "build/root_copy.h"
 #include "net/http_client.h"
 #include "store/tags.h"
 
@@ -127,12 +128,13 @@ enum sw_code sw_build_run(const struct sw_build_tools *tools,
                           struct sw_build_result *ret, struct sw_error *err) {
     struct sw_build b = {.tools = tools, .options = options, .arena = arena};
     *ret = (struct sw_build_result){0};
-    b.form = tools->userns->user_xattr ? SW_OVERLAY_USER : SW_OVERLAY_TRUSTED;
     pthread_mutex_init(&b.lock, NULL);
     pthread_mutex_init(&b.index_lock, NULL);
     pthread_cond_init(&b.changed, NULL);
     enum sw_code code =
         sw_compressor_init(&b.compressor, options->compression, options->compression_level, err);
+    if (!code) code = sw_overlay_choose(tools->store, tools->userns, NULL, &b.form, err);
+    ret->form = b.form;
     if (!code) code = parse(&b, err);
     if (!code) code = sw_plan(&b, err);
     if (!code) {

@@ -22,7 +22,7 @@
 #include "oci/config.h"
 #include "oci/descriptor.h"
 #include "sandbox/sandbox.h"
-#include "store/store.h"
+#include "store/snapshot.h"
 
 /* Brings an image into the store, by a registry's rules. Called for a base that the store lacks
  * (always: for every base, --pull). */
@@ -110,6 +110,7 @@ struct sw_build_result {
     /* Snapshots of the result's layers, lowest first, where skip_layers was set. */
     int64_t *snapshots;
     size_t n_snapshots;
+    enum sw_overlay_form form; /* theirs */
 };
 
 /* Builds. Results are in the arena. Errors name the instruction and its line; the caller shows the

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/sys.h"
+#include "build/root_copy.h"
 #include "build/users.h"
 #include "build/view.h"
 #include "dockerfile/values.h"
@@ -36,6 +37,8 @@ struct container {
     size_t n_mounts;
     struct sw_overlay overlay;
     struct sw_overlay_mode mode;
+    enum sw_overlay_form form;
+    struct sw_root_copy root; /* where there is no overlay */
     char hostname[64];
 };
 
@@ -78,8 +81,7 @@ static enum sw_code unpack(struct container *c, struct sw_error *err) {
     struct sw_unpack_layer *layers = sw_arena_array(c->arena, m->n_layers + 1, sizeof *layers);
     struct sw_snapshot *made = sw_arena_array(c->arena, m->n_layers + 1, sizeof *made);
     struct sw_unpack_options options = {
-        .form = c->tools->userns->user_xattr ? SW_OVERLAY_USER : SW_OVERLAY_TRUSTED,
-        .remember_owner = c->tools->userns->mode == SW_USERNS_SINGLE};
+        .form = c->form, .remember_owner = c->tools->userns->mode == SW_USERNS_SINGLE};
     for (size_t i = 0; i < m->n_layers; i++)
         layers[i] = (struct sw_unpack_layer){m->layers[i].digest, c->o->config->diff_ids[i]};
     enum sw_code code = sw_unpack_layers(c->tools->store, c->tools->pool, layers, m->n_layers,
@@ -94,11 +96,14 @@ static enum sw_code resolve_user(struct container *c, struct sw_error *err) {
     struct sw_view_layer *layers = sw_arena_array(c->arena, n + 1, sizeof *layers);
     struct sw_source *view = NULL;
     for (size_t i = 0; i < n; i++) layers[i].snapshot = c->snapshots[i];
-    enum sw_code code = sw_view_open(
-        c->tools->store, c->tools->userns->user_xattr ? SW_OVERLAY_USER : SW_OVERLAY_TRUSTED,
-        layers, n, SW_STR("the image"), &view, err);
+    enum sw_code code =
+        sw_view_open(c->tools->store, c->form, layers, n, SW_STR("the image"), &view, err);
     struct sw_str who = c->o->user.len ? c->o->user : c->o->config->config.user;
     if (!code) code = sw_user_find(view, c->arena, who, &c->user, err);
+    if (!code) code = sw_snapshot_begin(c->tools->store, &c->draft, err);
+    if (!code && c->mode.kind == SW_OVERLAY_NONE)
+        code = sw_root_copy_make(&c->root, view, c->draft.dir_fd,
+                                 c->tools->userns->mode == SW_USERNS_SINGLE, c->tools->pool, err);
     sw_source_free(view);
     return code;
 }
@@ -121,11 +126,7 @@ static enum sw_code make_overlay(struct container *c, struct sw_error *err) {
         lowers[0] = "empty";
         c->overlay.lower_dir = c->draft.dir_fd;
     }
-    code = sw_overlay_probe(c->draft.dir_fd, c->tools->userns, &c->mode, err);
-    if (!code && c->mode.kind == SW_OVERLAY_NONE)
-        code =
-            sw_fail(err, SW_UNSUPPORTED, "this host has no overlay file system: %s", c->mode.why);
-    return code;
+    return SW_OK;
 }
 
 /* The working directory is made where the image lacks it, as docker does. */
@@ -138,13 +139,13 @@ static enum sw_code make_workdir(struct container *c, struct sw_error *err) {
     struct sw_source *view = NULL;
     struct sw_str at;
     for (size_t i = 0; i < n; i++) layers[i].snapshot = c->snapshots[i];
-    enum sw_code code = sw_view_open(
-        c->tools->store, c->tools->userns->user_xattr ? SW_OVERLAY_USER : SW_OVERLAY_TRUSTED,
-        layers, n, SW_STR("the image"), &view, err);
+    enum sw_code code =
+        sw_view_open(c->tools->store, c->form, layers, n, SW_STR("the image"), &view, err);
     if (!code) code = sw_source_resolve(view, c->arena, c->workdir, true, false, &at, err);
     sw_source_free(view);
     if (code != SW_NOT_FOUND) return code;
-    return sw_mkdirs_beneath(c->draft.fs_fd, c->workdir.ptr, 0755, err);
+    return sw_mkdirs_beneath(c->root.root_fd >= 0 ? c->root.root_fd : c->draft.fs_fd,
+                             c->workdir.ptr, 0755, err);
 }
 
 static void add_file(struct container *c, const char *target, struct sw_str content) {
@@ -181,8 +182,9 @@ static const char *const *c_strings(struct sw_arena *arena, const struct sw_strs
 static void fill_spec(struct container *c, struct sw_sandbox_spec *spec) {
     const struct sw_container_options *o = c->o;
     sw_sandbox_spec_init(spec, c->tools->userns);
-    spec->overlay = &c->overlay;
+    spec->overlay = c->mode.kind == SW_OVERLAY_NONE ? NULL : &c->overlay;
     spec->overlay_mode = &c->mode;
+    if (!spec->overlay) spec->root_dir = c->root.root_fd;
     spec->read_only = o->read_only;
     spec->argv = c_strings(c->arena, &c->argv);
     spec->envp = c_strings(c->arena, &c->env);
@@ -281,10 +283,11 @@ enum sw_code sw_container_run(const struct sw_build_tools *tools,
     } else {
         sw_random_name(c->hostname, 13);
     }
+    sw_root_copy_init(&c->root);
     enum sw_code code = make_argv(c, err);
+    if (!code) code = sw_overlay_choose(tools->store, tools->userns, &c->mode, &c->form, err);
     if (!code) code = unpack(c, err);
     if (!code) code = resolve_user(c, err);
-    if (!code) code = sw_snapshot_begin(tools->store, &c->draft, err);
     if (!code) code = make_overlay(c, err);
     if (!code) code = make_workdir(c, err);
     if (!code) {
@@ -292,6 +295,7 @@ enum sw_code sw_container_run(const struct sw_build_tools *tools,
         make_mounts(c);
         code = run_sandbox(c, ret_status, err);
     }
+    sw_root_copy_done(&c->root);
     sw_snapshot_abort(&c->draft);
     return code;
 }

@@ -33,9 +33,20 @@ static int by_bytes(const void *a, const void *b) {
     return sw_str_cmp(*(const struct sw_str *)a, *(const struct sw_str *)b);
 }
 
+/* Marks that are files stand where the marks of the other forms do: an opaque directory's first, a
+ * whiteout's in the place of what it hides. */
+static struct sw_str place_of(struct sw_str name) {
+    if (sw_str_is(name, ".wh..wh..opq")) return SW_STR("");
+    return sw_str_starts(name, SW_STR(".wh.")) ? sw_str_from(name, 4) : name;
+}
+
+static int by_place(const void *a, const void *b) {
+    return sw_str_cmp(place_of(*(const struct sw_str *)a), place_of(*(const struct sw_str *)b));
+}
+
 /* The names in a directory, sorted as the archive's paths will be. */
-static enum sw_code list(struct sw_arena *arena, int fd, struct sw_str **ret, size_t *ret_n,
-                         struct sw_error *err) {
+static enum sw_code list(struct sw_arena *arena, int fd, enum sw_overlay_form form,
+                         struct sw_str **ret, size_t *ret_n, struct sw_error *err) {
     SW_VEC(struct sw_str) names = {0};
     int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = own < 0 ? NULL : fdopendir(own);
@@ -44,7 +55,9 @@ static enum sw_code list(struct sw_arena *arena, int fd, struct sw_str **ret, si
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             sw_vec_add(&names, sw_arena_str(arena, sw_str(e->d_name)));
     closedir(dir);
-    if (names.len) qsort(names.ptr, names.len, sizeof *names.ptr, by_bytes);
+    if (names.len)
+        qsort(names.ptr, names.len, sizeof *names.ptr,
+              form == SW_OVERLAY_FILES ? by_place : by_bytes);
     *ret = sw_arena_array(arena, names.len + 1, sizeof **ret);
     if (names.len) memcpy(*ret, names.ptr, names.len * sizeof **ret);
     *ret_n = names.len;
@@ -146,6 +159,8 @@ static enum sw_code visit(struct differ *d, struct sw_arena *arena, int fd, stru
     if (fstatat(fd, name.ptr, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return sw_fail_sys(err, errno, "stat %s", name.ptr);
     if (S_ISCHR(st.st_mode) && st.st_rdev == 0) return whiteout(d, arena, dir, name, err);
+    if (d->form == SW_OVERLAY_FILES && sw_str_starts(name, SW_STR(".wh.")))
+        return whiteout(d, arena, dir, sw_str_from(name, 4), err);
     struct sw_str path = sw_path_join(arena, dir, name);
     struct sw_tar_entry e;
     enum sw_code code = describe(d, arena, fd, name.ptr, &st, path, &e, err);
@@ -177,7 +192,7 @@ static enum sw_code walk(struct differ *d, int fd, struct sw_str dir, int depth,
     enum sw_code code = sw_cancel_check(err);
     if (!code && depth > 0 && is_opaque(d, fd))
         code = whiteout(d, &arena, dir, SW_STR(".wh..opq"), err);
-    if (!code) code = list(&arena, fd, &names, &n, err);
+    if (!code) code = list(&arena, fd, d->form, &names, &n, err);
     for (size_t i = 0; i < n && !code; i++) code = visit(d, &arena, fd, dir, names[i], depth, err);
     if (code && code != SW_CANCELLED && depth == 0) sw_context(err, "archiving what changed");
     return code;
@@ -198,7 +213,7 @@ enum sw_code sw_diff_is_empty(int dir_fd, bool *ret, struct sw_error *err) {
     struct sw_str *names;
     size_t n;
     sw_arena_init(&arena, 0);
-    enum sw_code code = list(&arena, dir_fd, &names, &n, err);
+    enum sw_code code = list(&arena, dir_fd, SW_OVERLAY_TRUSTED, &names, &n, err);
     if (!code) *ret = n == 0;
     return code;
 }

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "build/diff.h"
 #include "build/room_internal.h"
+#include "build/root_copy.h"
 
 #define TAG_MAX 128
 
@@ -209,11 +210,17 @@ enum sw_code sw_layers_view(struct sw_build *b, const struct sw_blayer *layers, 
     return code;
 }
 
-enum sw_code sw_build_overlay(struct sw_build *b, int scratch_dir, struct sw_error *err) {
+/* How RUN mounts its root. Snapshots keep the form that the build began with. */
+enum sw_code sw_build_overlay(struct sw_build *b, struct sw_error *err) {
     pthread_mutex_lock(&b->lock);
     enum sw_code code = SW_OK;
     if (!b->overlay_probed) {
-        code = sw_overlay_probe(scratch_dir, b->tools->userns, &b->overlay_mode, err);
+        enum sw_overlay_form form;
+        code = sw_overlay_choose(b->tools->store, b->tools->userns, &b->overlay_mode, &form, err);
+        if (!code && form == SW_OVERLAY_FILES && b->form != form)
+            code = sw_fail(err, SW_BUSY, "this host's overlay file system went away: %s",
+                           b->overlay_mode.why);
+        if (!code && form != b->form) b->overlay_mode.kind = SW_OVERLAY_NONE;
         b->overlay_probed = !code;
     }
     pthread_mutex_unlock(&b->lock);

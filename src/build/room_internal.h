@@ -158,8 +158,7 @@ SW_NODISCARD enum sw_code sw_layer_record(struct sw_build *b, const struct sw_bl
                                           bool empty, struct sw_error *err);
 void sw_layer_set_blob(struct sw_build *b, struct sw_blayer *layer,
                        const struct sw_layer_blob *blob);
-SW_NODISCARD enum sw_code sw_build_overlay(struct sw_build *b, int scratch_dir,
-                                           struct sw_error *err);
+SW_NODISCARD enum sw_code sw_build_overlay(struct sw_build *b, struct sw_error *err);
 
 /* base.c: images from the store or a registry */
 SW_NODISCARD enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena,

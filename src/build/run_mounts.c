@@ -112,6 +112,47 @@ static enum sw_code bind_source(struct sw_stage *s, const struct sw_df_mount *d,
     return code;
 }
 
+/* Where there is no overlay: a copy of what is bound, which goes with the mount. */
+static enum sw_code open_bind_copy(struct sw_stage *s, const struct sw_df_mount *d,
+                                   const struct bound *bound, struct sw_run_mounts *m,
+                                   struct sw_mount *mount, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    SW_COPY struct sw_copy copy;
+    SW_BUF struct sw_buf path;
+    struct sw_source *view = NULL;
+    struct sw_node node;
+    struct sw_snapshot_draft draft = {.dir_fd = -1, .fs_fd = -1};
+    sw_copy_init(&copy);
+    sw_buf_init(&path, 4096);
+    enum sw_code code =
+        sw_layers_view(b, bound->layers, bound->n, SW_STR("the mount's source"), &view, err);
+    if (!code) code = view->ops->stat(view, &s->arena, bound->path, false, &node, err);
+    struct sw_copy_spec spec = {.verb = "RUN --mount",
+                                .source = view,
+                                .paths = &bound->path,
+                                .n_paths = 1,
+                                .dest = SW_STR("/"),
+                                .epoch_s = INT64_MAX,
+                                .pool = b->tools->pool};
+    if (!code) code = sw_copy_plan(&copy, &spec, err);
+    if (!code) code = sw_store_temp_dir(b->tools->store, &path, &draft.fs_fd, err);
+    if (path.len) sw_vec_add(&m->temps, sw_strdup(path.ptr));
+    if (!code)
+        code = sw_copy_extract(&copy, &draft, b->tools->userns->mode == SW_USERNS_SINGLE, err);
+    sw_source_free(view);
+    mount->kind = SW_MOUNT_BIND;
+    mount->read_only = d->read_only;
+    if (!code && fchmod(draft.fs_fd, node.type == SW_TAR_DIR ? node.mode : 0755) < 0)
+        code = sw_fail_sys(err, errno, "set the mode of a mount");
+    if (!code && node.type != SW_TAR_DIR) {
+        size_t slash = sw_str_rfind_char(bound->path, '/');
+        mount->source = sw_arena_cstr(
+            &s->arena, slash == SIZE_MAX ? bound->path : sw_str_from(bound->path, slash + 1));
+    }
+    if (draft.fs_fd >= 0) mount->source_dir = keep_fd(m, &draft.fs_fd);
+    return code;
+}
+
 static enum sw_code open_bind(struct sw_stage *s, const struct sw_df_mount *d, unsigned step,
                               struct sw_run_mounts *m, struct sw_mount *mount,
                               struct sw_error *err) {
@@ -119,6 +160,7 @@ static enum sw_code open_bind(struct sw_stage *s, const struct sw_df_mount *d, u
     struct bound bound;
     enum sw_code code = bind_source(s, d, step, &bound, err);
     if (code) return code;
+    if (b->overlay_mode.kind == SW_OVERLAY_NONE) return open_bind_copy(s, d, &bound, m, mount, err);
     const char **lowers = sw_arena_array(&s->arena, bound.n + 1, sizeof *lowers);
     for (size_t i = 0; i < bound.n; i++)
         lowers[bound.n - 1 - i] =

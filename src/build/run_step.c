@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "build/diff.h"
+#include "build/root_copy.h"
 #include "build/run_mounts_internal.h"
 #include "build/users.h"
 #include "sandbox/network.h"
@@ -258,23 +259,22 @@ static void add_etc(struct run *r, struct sw_run_mounts *m) {
 }
 
 static enum sw_code run_in(struct run *r, const struct sw_snapshot_draft *draft,
-                           struct sw_run_mounts *m, unsigned step, struct sw_error *err) {
+                           struct sw_run_mounts *m, const struct sw_root_copy *copied,
+                           unsigned step, struct sw_error *err) {
     struct sw_stage *s = r->stage;
     struct sw_build *b = s->build;
     const struct sw_build_options *o = b->options;
     struct sw_overlay overlay;
     struct sw_sandbox_spec spec;
-    enum sw_code code = sw_build_overlay(b, draft->dir_fd, err);
-    if (!code) code = make_overlay(s, draft, &overlay, err);
+    bool copying = b->overlay_mode.kind == SW_OVERLAY_NONE;
+    enum sw_code code = copying ? SW_OK : make_overlay(s, draft, &overlay, err);
     if (code) return code;
-    if (b->overlay_mode.kind == SW_OVERLAY_NONE)
-        return sw_fail(err, SW_UNSUPPORTED, "this host has no overlay file system: %s",
-                       b->overlay_mode.why);
     add_etc(r, m);
     for (size_t i = 0; i < m->env.len; i++) sw_strs_add(&s->arena, &r->env, m->env.ptr[i]);
     sw_sandbox_spec_init(&spec, b->tools->userns);
-    spec.overlay = &overlay;
+    spec.overlay = copying ? NULL : &overlay;
     spec.overlay_mode = &b->overlay_mode;
+    if (copying) spec.root_dir = copied->root_fd;
     spec.argv = c_strings(&s->arena, &r->argv);
     spec.envp = c_strings(&s->arena, &r->env);
     spec.workdir = sw_arena_cstr(&s->arena, s->config.config.working_dir);
@@ -305,6 +305,22 @@ static enum sw_code run_in(struct run *r, const struct sw_snapshot_draft *draft,
     return code;
 }
 
+/* Over an overlay, or, where there is none, in a copy of the root. */
+static enum sw_code run_or_copy(struct run *r, const struct sw_snapshot_draft *draft,
+                                struct sw_source *view, struct sw_run_mounts *m, unsigned step,
+                                struct sw_error *err) {
+    struct sw_build *b = r->stage->build;
+    SW_ROOT_COPY struct sw_root_copy copy;
+    sw_root_copy_init(&copy);
+    if (b->overlay_mode.kind != SW_OVERLAY_NONE) return run_in(r, draft, m, NULL, step, err);
+    enum sw_code code =
+        sw_root_copy_make(&copy, view, draft->dir_fd, b->tools->userns->mode == SW_USERNS_SINGLE,
+                          b->tools->pool, err);
+    if (!code) code = run_in(r, draft, m, &copy, step, err);
+    if (!code) code = sw_root_copy_diff(&copy, draft->fs_fd, err);
+    return code;
+}
+
 /* Runs it over fresh directories and keeps what changed. */
 static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *layer, bool *ret_empty,
                             struct sw_error *err) {
@@ -320,6 +336,7 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
     code = sw_stage_view(s, &view, err);
     if (!code) code = sw_user_find(view, &s->arena, s->config.config.user, &r->user, err);
     if (!code) code = sw_snapshot_begin(b->tools->store, &draft, err);
+    if (!code) code = sw_build_overlay(b, err);
     if (code) return code;
     add_unkeyed_env(r);
     struct sw_run_mounts *m = SW_NEW(&s->arena, struct sw_run_mounts);
@@ -328,7 +345,7 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
     if (!code) {
         take_slot(b);
         sw_progress_start(b->tools->progress, step);
-        code = run_in(r, &draft, m, step, err);
+        code = run_or_copy(r, &draft, view, m, step, err);
         give_slot(b);
     }
     sw_run_mounts_done(m);

@@ -16,8 +16,7 @@ static enum sw_code plan_all(const struct sw_build_tools *tools,
                              struct sw_error *err) {
     struct sw_view_layer *layers = sw_calloc(result->n_snapshots + 1, sizeof *layers);
     for (size_t i = 0; i < result->n_snapshots; i++) layers[i].snapshot = result->snapshots[i];
-    enum sw_overlay_form form = tools->userns->user_xattr ? SW_OVERLAY_USER : SW_OVERLAY_TRUSTED;
-    enum sw_code code = sw_view_open(tools->store, form, layers, result->n_snapshots,
+    enum sw_code code = sw_view_open(tools->store, result->form, layers, result->n_snapshots,
                                      SW_STR("the result"), ret_view, err);
     sw_freep(&layers);
     if (code) return code;

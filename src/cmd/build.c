@@ -345,8 +345,9 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
         if (code == SW_SYNTAX) print_excerpt(&o, err);
         return code;
     }
-    code = build_check(inv, &session, &o, &warnings, err);
-    if (!code) code = build_warnings_refuse(&warnings, err);
+    /* What is wrong beyond warnings, the build itself says. */
+    if (build_check(inv, &session, &o, &warnings, err)) warnings = (struct sw_df_warnings){0};
+    code = build_warnings_refuse(&warnings, err);
     if (code) {
         sw_progress_free(session.progress);
         session.progress = NULL;
