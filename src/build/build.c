@@ -107,12 +107,13 @@ static enum sw_code export_image(struct sw_build *b, struct sw_build_result *ret
     enum sw_code code = sw_image_finish(b, b->target, ret, err);
     if (!code && !b->options->skip_layers) {
         char text[SW_DIGEST_TEXT_MAX];
-        code = b->options->tags.len
+        code = b->options->unnamed ? SW_OK
+               : b->options->tags.len
                    ? sw_tags_set_all(b->tools->store, &b->options->tags, &ret->target, err)
                    : sw_tags_set(b->tools->store, SW_STR(""), &ret->target, err);
         sw_progress_note(p, step, "manifest %s", sw_digest_format(&ret->target.digest, text).ptr);
         sw_progress_note(p, step, "image ID %s", sw_digest_format(&ret->config, text).ptr);
-        for (size_t i = 0; i < b->options->tags.len && !code; i++)
+        for (size_t i = 0; i < b->options->tags.len && !code && !b->options->unnamed; i++)
             sw_progress_note(p, step, "named %.*s", SW_ARG(b->options->tags.ptr[i]));
     }
     if (code) {

@@ -24,6 +24,8 @@
 #include "sandbox/sandbox.h"
 #include "store/snapshot.h"
 
+struct sw_build_made;
+
 /* Brings an image into the store, by a registry's rules. Called for a base that the store lacks
  * (always: for every base, --pull). */
 struct sw_build_puller {
@@ -88,6 +90,8 @@ struct sw_build_options {
     bool allow_insecure; /* RUN --security=insecure */
     unsigned jobs;       /* RUN steps at once; 0: as many as processors, at least 2 */
     bool skip_layers; /* the caller wants the file system only (type=local): no blobs, no image */
+    bool unnamed;     /* the image gets neither names nor an entry: it becomes part of an index */
+    struct sw_build_made *made;           /* of platforms.h; NULL */
     const struct sw_build_puller *puller; /* NULL: images come from the store alone */
 };
 

@@ -55,11 +55,13 @@ enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_c
     if (code) return code;
     sw_explain_copy(s, &key, copy);
     SW_STORE_LOCK struct sw_store_lock lock = SW_STORE_LOCK_NONE;
-    code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, false, &layer, &empty, err);
+    code = !sw_may_recall(s, &key) ? SW_NOT_FOUND
+                                   : sw_layer_recall(b, &key, false, &layer, &empty, err);
     if (code == SW_NOT_FOUND || (!code && !is_enough(s, &layer))) {
         code = sw_store_lock(b->tools->store, key.bytes, true, NULL, NULL, &lock, err);
         if (code) return code;
-        code = s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &key, false, &layer, &empty, err);
+        code = !sw_may_recall(s, &key) ? SW_NOT_FOUND
+                                       : sw_layer_recall(b, &key, false, &layer, &empty, err);
     }
     if (code && code != SW_NOT_FOUND) return code;
     if (code == SW_NOT_FOUND) {
@@ -74,6 +76,7 @@ enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_c
         code = make_layer(s, copy, &key, &layer, err);
         if (!code) code = sw_layer_record(b, &layer, false, err);
         if (code) return code;
+        sw_made(s, &key);
     }
     if (*ret_cached) sw_explain_hit(s);
     sw_vec_add(&s->layers, layer);

@@ -1,4 +1,5 @@
 /* From a finished stage to a configuration and a manifest in the store. */
+#include "build/platforms.h"
 #include "build/room_internal.h"
 #include "oci/manifest.h"
 #include "store/blob.h"
@@ -68,7 +69,8 @@ enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s, struct sw_b
         if (!o->docker_format) d.annotations = l->annotations;
         sw_manifest_add_layer(a, &m, &d);
     }
-    if (!o->docker_format) m.annotations = sw_pairs_copy(a, &o->annotations);
+    if (!o->docker_format)
+        m.annotations = sw_annotations_for(a, &o->annotations, "manifest", &o->platform);
     sw_manifest_write(&manifest, &m);
     code = put(b, o->docker_format ? SW_MT_DOCKER_MANIFEST : SW_MT_OCI_MANIFEST, &manifest,
                &ret->target, err);

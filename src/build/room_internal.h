@@ -73,6 +73,7 @@ struct sw_stage {
     struct sw_strs shell;
     bool cmd_set; /* CMD was given in this stage: ENTRYPOINT leaves it alone */
     bool no_cache;
+    bool foreign;           /* the base image is for a processor that this machine has to emulate */
     unsigned step, n_steps; /* for "[builder 2/5]" */
     const struct sw_df_instruction *current;
     unsigned number;                /* of the current instruction, from 1, triggers included */
@@ -205,6 +206,14 @@ struct sw_str sw_build_ssh_agent(const struct sw_build *b);
 struct sw_str sw_build_git_token(const struct sw_build *b);
 /* A directory of the store that goes with the build. Thread-safe. */
 void sw_build_keep_temp(struct sw_build *b, struct sw_str path);
+
+/* platforms.c: whether a layer of this key may be taken from the cache; that one was made. */
+bool sw_may_recall(struct sw_stage *s, const struct sw_digest *key);
+void sw_made(struct sw_stage *s, const struct sw_digest *key);
+/* foreign.c: whether this machine itself runs a platform's programs; else an emulator has to. */
+bool sw_platform_is_native(const struct sw_build *b, const struct sw_platform *p);
+SW_NODISCARD enum sw_code sw_check_emulator(struct sw_stage *s, const struct sw_platform *p,
+                                            struct sw_error *err);
 
 /* image.c */
 SW_NODISCARD enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s,

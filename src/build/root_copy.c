@@ -289,8 +289,9 @@ enum sw_code sw_root_copy_diff(struct sw_root_copy *r, int fs, struct sw_error *
 
 /* ---- which overlay ---- */
 
-#define MEMORY "slipway/overlay" /* "BOOT-ID EUID SINGLE": the kernel's overlay was seen to work   \
-                                  */
+#define MEMORY                                                                                     \
+    "slipway/overlay" /* "BOOT-ID EUID SINGLE": the kernel's overlay was seen to work              \
+                       */
 
 static struct sw_str boot(const struct sw_userns *userns, char text[96]) {
     SW_BUF struct sw_buf id;

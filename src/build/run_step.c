@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -352,6 +353,13 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
     if (!code) code = sw_diff_is_empty(draft.fs_fd, ret_empty, err);
     if (code || *ret_empty) return code;
     struct sw_snapshot_key key = {.kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = r->key};
+    if (s->no_cache) {
+        /* A snapshot of this key may be there from before: this one is to be another. */
+        unsigned char fresh[64];
+        memcpy(fresh, r->key.bytes, 32);
+        sw_random_bytes(fresh + 32, 32);
+        key.digest = sw_digest_of(SW_SHA256, sw_str_n((const char *)fresh, sizeof fresh));
+    }
     struct sw_snapshot made;
     code = sw_snapshot_commit(&draft, &key, SW_SNAPSHOT_SIZE_COUNT, 0, &made, err);
     if (!code) layer->snapshot = made.id;
@@ -364,25 +372,29 @@ static enum sw_code find_or_run(struct run *r, unsigned step, bool *ret_cached, 
     struct sw_build *b = s->build;
     struct sw_blayer layer;
     SW_STORE_LOCK struct sw_store_lock lock = SW_STORE_LOCK_NONE;
-    enum sw_code code =
-        s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &r->key, true, &layer, ret_empty, err);
+    enum sw_code code = !sw_may_recall(s, &r->key)
+                            ? SW_NOT_FOUND
+                            : sw_layer_recall(b, &r->key, true, &layer, ret_empty, err);
     if (code == SW_NOT_FOUND) {
         /* Somebody else may be running the same step: wait, and look again. */
         code = sw_store_lock(b->tools->store, r->key.bytes, true, NULL, NULL, &lock, err);
         if (code) return code;
-        code =
-            s->no_cache ? SW_NOT_FOUND : sw_layer_recall(b, &r->key, true, &layer, ret_empty, err);
+        code = !sw_may_recall(s, &r->key)
+                   ? SW_NOT_FOUND
+                   : sw_layer_recall(b, &r->key, true, &layer, ret_empty, err);
     }
     if (code && code != SW_NOT_FOUND) return code;
     *ret_cached = !code;
     if (code == SW_NOT_FOUND) {
         if (b->options->fail_on_miss) return sw_explain_refuse(s, err);
         sw_explain_miss(s);
+        if (s->foreign && (code = sw_check_emulator(s, &s->config.platform, err))) return code;
         layer = (struct sw_blayer){.identity = r->key, .has_key = true, .is_run = true};
         memcpy(layer.key, r->key.bytes, sizeof layer.key);
         code = execute(r, step, &layer, ret_empty, err);
         if (!code) code = sw_layer_record(b, &layer, *ret_empty, err);
         if (code) return code;
+        sw_made(s, &r->key);
     }
     if (*ret_cached) sw_explain_hit(s);
     if (!*ret_empty) {

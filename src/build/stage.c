@@ -93,6 +93,7 @@ static enum sw_code inherit(struct sw_stage *s, struct sw_error *err) {
     enum sw_code code = sw_stage_wait(base, err);
     if (code) return code;
     s->config = sw_image_config_copy(&s->arena, &base->config);
+    s->foreign = base->foreign;
     /* COPY --from may be giving the base's layers their snapshots at this moment. */
     pthread_mutex_lock(&s->build->index_lock);
     for (size_t i = 0; i < base->layers.len; i++) sw_vec_add(&s->layers, base->layers.ptr[i]);
@@ -121,6 +122,7 @@ static enum sw_code base_of_files(struct sw_stage *s, struct sw_error *err) {
     sw_progress_start(b->tools->progress, step);
     sw_copy_init(&copy);
     start_from_nothing(s);
+    s->current = s->df->from;
     enum sw_code code = sw_from_source(s, s->context_name, step, &spec.source, err);
     if (!code) code = sw_copy_plan(&copy, &spec, err);
     if (!code) code = sw_step_layer(s, &copy, &cached, &empty, err);
@@ -150,6 +152,7 @@ static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
     enum sw_code code =
         sw_base_load(b, &s->arena, s->base_name, &s->platform, step, &s->config, &layers, &n, err);
     for (size_t i = 0; i < n && !code; i++) sw_vec_add(&s->layers, layers[i]);
+    if (!code) s->foreign = !sw_platform_is_native(b, &s->config.platform);
     if (!code && !sw_image_config_history_fits(&s->config)) s->config.n_history = 0;
     sw_step_end(s, step, false, code ? err : NULL);
     return code;

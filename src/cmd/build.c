@@ -11,9 +11,10 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "build/build.h"
+#include "build/platforms.h"
 #include "cmd/build_cache.h"
-#include "cmd/build_explain.h"
 #include "cmd/build_check.h"
+#include "cmd/build_explain.h"
 #include "cmd/build_input.h"
 #include "cmd/build_output.h"
 #include "cmd/remote_common.h"
@@ -24,6 +25,7 @@
 
 #define SECRET_MAX ((size_t)500 * 1024) /* as BuildKit */
 #define CONTEXTS_MAX 256
+#define PLATFORMS_MAX 32 /* more than Go has for Linux */
 
 /* ---- files ---- */
 
@@ -159,12 +161,69 @@ static enum sw_code parse_platform(struct sw_invocation *inv, struct sw_build_op
     uname(&host);
     o->host = sw_platform_of_machine(sw_arena_str(inv->arena, sw_str(host.machine)));
     o->platform = o->host;
-    const char *text = sw_opt(inv, "platform");
+    size_t n;
+    const char *const *values = sw_opt_list(inv, "platform", &n);
+    const char *text = n ? values[0] : NULL;
     if (!text) text = getenv("DOCKER_DEFAULT_PLATFORM");
     if (!text || !*text) return SW_OK;
-    if (strchr(text, ','))
-        return sw_fail(err, SW_UNSUPPORTED, "--platform %s: one platform at a time", text);
-    return sw_platform_parse(inv->arena, sw_str(text), &o->host, &o->platform, err);
+    struct sw_str rest = sw_str(text), one;
+    sw_str_next(&rest, ',', &one);
+    return sw_platform_parse(inv->arena, one, &o->host, &o->platform, err);
+}
+
+/* All that --platform names, in its order, each once. */
+static enum sw_code parse_platforms(struct sw_invocation *inv, const struct sw_build_options *o,
+                                    struct sw_platform **ret, size_t *ret_n, struct sw_error *err) {
+    size_t n_values, n = 0;
+    const char *const *values = sw_opt_list(inv, "platform", &n_values);
+    const char *env = getenv("DOCKER_DEFAULT_PLATFORM");
+    if (!n_values && env && *env) values = &env, n_values = 1;
+    struct sw_platform *list = sw_arena_array(inv->arena, PLATFORMS_MAX, sizeof *list);
+    for (size_t i = 0; i < n_values; i++) {
+        struct sw_str rest = sw_str(values[i]), one;
+        while (sw_str_next(&rest, ',', &one)) {
+            if (n == PLATFORMS_MAX)
+                return sw_fail(err, SW_LIMIT, "more than %d platforms", PLATFORMS_MAX);
+            enum sw_code code = sw_platform_parse(inv->arena, one, &o->host, &list[n], err);
+            if (code) return code;
+            bool known = false;
+            for (size_t k = 0; k < n; k++) known |= sw_platform_eq(&list[k], &list[n]);
+            n += !known;
+        }
+    }
+    *ret = list;
+    *ret_n = n;
+    return SW_OK;
+}
+
+/* A build for each platform, an index over them; each one's files in a directory of its own. */
+static enum sw_code build_several(struct sw_invocation *inv, const struct sw_build_tools *tools,
+                                  const struct sw_build_options *o,
+                                  const struct sw_platform *platforms, size_t n,
+                                  struct sw_build_output *output, struct sw_build_result *ret,
+                                  struct sw_error *err) {
+    struct sw_build_result *results = sw_arena_array(inv->arena, n, sizeof *results);
+    struct sw_descriptor index;
+    if (output->kind == SW_OUTPUT_TAR)
+        return sw_fail(err, SW_USAGE, "type=tar is for one platform; take type=local or type=oci");
+    enum sw_code code =
+        sw_build_platforms(tools, o, platforms, n, inv->arena, results, &index, err);
+    if (code) return code;
+    *ret = results[0];
+    if (!o->skip_layers) {
+        ret->target = index;
+        ret->config = index.digest;
+        return sw_build_output_write(tools, o, ret, output, err);
+    }
+    for (size_t i = 0; i < n && !code; i++) {
+        struct sw_build_output one = *output;
+        char *name = sw_arena_cstr(inv->arena, sw_platform_format(inv->arena, &platforms[i]));
+        for (char *p = name; *p; p++)
+            if (*p == '/') *p = '_';
+        one.dest = sw_arena_printf(inv->arena, "%s/%s", output->dest, name).ptr;
+        code = sw_build_output_write(tools, o, &results[i], &one, err);
+    }
+    return code;
 }
 
 static enum sw_code parse_compression(struct sw_invocation *inv, struct sw_build_options *o,
@@ -324,11 +383,14 @@ static enum sw_code push_all(struct sw_invocation *inv, const struct sw_build_op
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_build_options o = {.context = inv->args[0]};
     struct sw_build_output output = {0};
+    struct sw_platform *platforms = NULL;
+    size_t n_platforms = 0;
     enum build_call call;
     bool json;
     struct sw_df_warnings warnings;
     enum sw_code code = build_call_parse(inv, &call, &json, err);
     if (!code) code = parse_options(inv, &o, err);
+    if (!code) code = parse_platforms(inv, &o, &platforms, &n_platforms, err);
     if (!code) code = sw_build_output_parse(inv, &output, err);
     if (code) return code;
     o.skip_layers = output.kind == SW_OUTPUT_LOCAL || output.kind == SW_OUTPUT_TAR;
@@ -363,8 +425,12 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct sw_build_puller puller = {remote_lazy_pull, &lazy};
     o.puller = &puller;
     struct sw_build_result result;
-    code = sw_build_run(&tools, &o, inv->arena, &result, err);
-    if (!code) code = sw_build_output_write(&tools, &o, &result, &output, err);
+    if (n_platforms > 1) {
+        code = build_several(inv, &tools, &o, platforms, n_platforms, &output, &result, err);
+    } else {
+        code = sw_build_run(&tools, &o, inv->arena, &result, err);
+        if (!code) code = sw_build_output_write(&tools, &o, &result, &output, err);
+    }
     if (!code && sw_opt_flag(inv, "push")) code = push_all(inv, &o, &session, &lazy, err);
     sw_progress_free(session.progress);
     session.progress = NULL;
@@ -399,7 +465,8 @@ static const struct sw_option options[] = {
     {"build-context", 0, "NAME=VALUE",
      "a further context: a directory, oci-layout://DIR, docker-image://REF, a URL, target:STAGE",
      SW_OPT_LIST, NULL, NULL},
-    {"platform", 0, "PLATFORM", "platform of the result, such as linux/arm64", 0, NULL, NULL},
+    {"platform", 0, "PLATFORM[,...]",
+     "platform of the result, such as linux/arm64; several give an index", SW_OPT_LIST, NULL, NULL},
     {"output", 'o', "SPEC",
      "further output: type=oci|docker|local|tar,dest=PATH; a path alone is type=local", 0, NULL,
      NULL},

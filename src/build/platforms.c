@@ -1,0 +1,127 @@
+#include "build/platforms.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "build/room_internal.h"
+#include "oci/index.h"
+#include "oci/manifest.h"
+#include "store/blob.h"
+#include "store/tags.h"
+
+/* ---- what this run has made ---- */
+
+struct sw_build_made {
+    pthread_mutex_t lock;
+    SW_VEC(struct sw_digest) keys;
+};
+
+bool sw_may_recall(struct sw_stage *s, const struct sw_digest *key) {
+    struct sw_build_made *made = s->build->options->made;
+    bool found = !s->no_cache;
+    if (found || !made) return found;
+    pthread_mutex_lock(&made->lock);
+    for (size_t i = 0; i < made->keys.len && !found; i++)
+        found = sw_digest_eq(&made->keys.ptr[i], key);
+    pthread_mutex_unlock(&made->lock);
+    return found;
+}
+
+void sw_made(struct sw_stage *s, const struct sw_digest *key) {
+    struct sw_build_made *made = s->build->options->made;
+    if (!made) return;
+    pthread_mutex_lock(&made->lock);
+    sw_vec_add(&made->keys, *key);
+    pthread_mutex_unlock(&made->lock);
+}
+
+/* ---- annotations ---- */
+
+struct sw_pairs sw_annotations_for(struct sw_arena *arena, const struct sw_pairs *all,
+                                   const char *what, const struct sw_platform *platform) {
+    static const char *const kinds[] = {"manifest-descriptor", "index-descriptor", "manifest",
+                                        "index"};
+    struct sw_pairs out = {0};
+    for (size_t i = 0; i < all->len; i++) {
+        struct sw_str name = all->ptr[i].name, kind = SW_STR("manifest"), wanted = {0}, head, tail;
+        if (sw_str_cut(name, ':', &head, &tail)) {
+            struct sw_str word = head, rest;
+            size_t open = sw_str_find_char(head, '[');
+            if (open != SIZE_MAX && sw_str_ends(head, SW_STR("]"))) {
+                word = sw_str_sub(head, 0, open);
+                rest = sw_str_from(head, open + 1);
+                wanted = sw_str_sub(rest, 0, rest.len - 1);
+            }
+            bool known = false;
+            for (size_t k = 0; k < 4; k++) known |= sw_str_is(word, kinds[k]);
+            if (known) {
+                kind = word;
+                name = tail;
+            } else {
+                wanted = (struct sw_str){0};
+            }
+        }
+        if (!sw_str_is(kind, what)) continue;
+        if (wanted.ptr && platform && !sw_str_eq(wanted, sw_platform_format(arena, platform)))
+            continue;
+        sw_pairs_set(arena, &out, sw_arena_str(arena, name),
+                     sw_arena_str(arena, all->ptr[i].value));
+    }
+    return out;
+}
+
+/* ---- the index ---- */
+
+static enum sw_code write_index(const struct sw_build_tools *tools,
+                                const struct sw_build_options *o,
+                                const struct sw_platform *platforms,
+                                const struct sw_build_result *results, size_t n,
+                                struct sw_arena *arena, struct sw_descriptor *ret,
+                                struct sw_error *err) {
+    const char *type = o->docker_format ? SW_MT_DOCKER_LIST : SW_MT_OCI_INDEX;
+    struct sw_index index = {.media_type = sw_str(type)};
+    SW_BUF struct sw_buf bytes;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct sw_descriptor d = results[i].target;
+        d.platform = SW_NEW(arena, struct sw_platform);
+        *d.platform = platforms[i];
+        if (!o->docker_format)
+            d.annotations =
+                sw_annotations_for(arena, &o->annotations, "manifest-descriptor", &platforms[i]);
+        sw_index_add(arena, &index, &d);
+    }
+    if (!o->docker_format)
+        index.annotations = sw_annotations_for(arena, &o->annotations, "index", NULL);
+    sw_index_write(&bytes, &index);
+    enum sw_code code = sw_buf_check(&bytes, "an image index", err);
+    if (!code) code = sw_blob_put(tools->store, sw_buf_str(&bytes), NULL, err);
+    if (code) return code;
+    *ret = sw_descriptor_of(type, sw_buf_str(&bytes));
+    return o->tags.len ? sw_tags_set_all(tools->store, &o->tags, ret, err)
+                       : sw_tags_set(tools->store, SW_STR(""), ret, err);
+}
+
+enum sw_code sw_build_platforms(const struct sw_build_tools *tools,
+                                const struct sw_build_options *options,
+                                const struct sw_platform *platforms, size_t n,
+                                struct sw_arena *arena, struct sw_build_result *results,
+                                struct sw_descriptor *ret_index, struct sw_error *err) {
+    struct sw_build_made made = {0};
+    enum sw_code code = SW_OK;
+    pthread_mutex_init(&made.lock, NULL);
+    for (size_t i = 0; i < n && !code; i++) {
+        struct sw_build_options one = *options;
+        one.platform = platforms[i];
+        one.unnamed = true;
+        one.made = &made;
+        code = sw_build_run(tools, &one, arena, &results[i], err);
+        if (code && code != SW_CANCELLED)
+            sw_context(err, "%.*s", SW_ARG(sw_platform_format(arena, &platforms[i])));
+    }
+    if (!code && !options->skip_layers)
+        code = write_index(tools, options, platforms, results, n, arena, ret_index, err);
+    sw_vec_done(&made.keys);
+    pthread_mutex_destroy(&made.lock);
+    return code;
+}
