@@ -361,6 +361,12 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
         key.digest = sw_digest_of(SW_SHA256, sw_str_n((const char *)fresh, sizeof fresh));
     }
     struct sw_snapshot made;
+    if (s->no_cache) {
+        /* An earlier execution's snapshot has the key's name, and would be kept instead. */
+        struct sw_str own =
+            sw_arena_printf(&s->arena, "%s %lld", draft.path, (long long)sw_now_unix_ns());
+        key.digest = sw_digest_of(SW_SHA256, own);
+    }
     code = sw_snapshot_commit(&draft, &key, SW_SNAPSHOT_SIZE_COUNT, 0, &made, err);
     if (!code) layer->snapshot = made.id;
     return code;
