@@ -453,7 +453,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     return code;
 }
 
-static const struct sw_option options[] = {
+const struct sw_option sw_build_options_table[] = {
     {"tag", 't', "NAME", "name for the image", SW_OPT_LIST, NULL, NULL},
     {"push", 0, NULL, "send the image to the registries of its names", 0, NULL, NULL},
     REMOTE_OPTIONS,
@@ -540,7 +540,7 @@ const struct sw_command sw_cmd_build = {
     .examples = "  slipway build -t app:1.0 .\n"
                 "  slipway build --target test --build-arg VERSION=1.2 .\n"
                 "  slipway build -o type=oci,dest=app.tar -t app:1.0 .",
-    .options = options,
+    .options = sw_build_options_table,
     .min_args = 1,
     .max_args = 1,
     .run = run,

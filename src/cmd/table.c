@@ -3,12 +3,14 @@
 const struct sw_command *const sw_commands[] = {
     /* clang-format off */
     &sw_cmd_build,
+    &sw_cmd_verify,
     &sw_cmd_run,
     &sw_cmd_images,
     &sw_cmd_tag,
     &sw_cmd_rmi,
     &sw_cmd_inspect,
     &sw_cmd_history,
+    &sw_cmd_diff,
     &sw_cmd_load,
     &sw_cmd_save,
     &sw_cmd_import,

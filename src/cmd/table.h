@@ -5,6 +5,9 @@
 #include "cmd/command.h"
 
 extern const struct sw_command sw_cmd_build;
+extern const struct sw_option sw_build_options_table[]; /* verify takes them, too */
+extern const struct sw_command sw_cmd_diff;
+extern const struct sw_command sw_cmd_verify;
 extern const struct sw_command sw_cmd_cache_du;
 extern const struct sw_command sw_cmd_cache_export;
 extern const struct sw_command sw_cmd_cache_import;
