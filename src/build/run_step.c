@@ -120,7 +120,12 @@ static enum sw_code make_key(struct run *r, unsigned step, struct sw_error *err)
 static enum sw_code prepare(struct run *r, unsigned step, struct sw_error *err) {
     struct sw_stage *s = r->stage;
     const struct sw_build_options *o = s->build->options;
-    if (r->df->n_devices) return sw_fail(err, SW_UNSUPPORTED, "RUN --device is not executed yet");
+    for (size_t i = 0; i < r->df->n_devices; i++)
+        if (r->df->devices[i].required)
+            return sw_fail(err, SW_UNSUPPORTED,
+                           "there is no device \"%.*s\" here: this builder knows none; "
+                           "required=false goes on without it",
+                           SW_ARG(r->df->devices[i].name));
     if (r->df->insecure && !o->allow_insecure)
         return sw_fail(err, SW_DENIED,
                        "--security=insecure is not allowed; pass --allow security.insecure");

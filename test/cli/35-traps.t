@@ -1,0 +1,62 @@
+#!/bin/sh
+# What the peers had to learn the hard way, a rule each.
+. "$(dirname "$0")/lib.sh"
+need python3
+base_images
+mkdir -p "$tmp/ctx/dir/sub"
+echo f >"$tmp/ctx/f"
+echo g >"$tmp/ctx/dir/g"
+echo h >"$tmp/ctx/dir/sub/h"
+ln "$tmp/ctx/dir/g" "$tmp/ctx/dir/g2"
+mkdir "$tmp/ctx/sticky" && chmod 1777 "$tmp/ctx/sticky"
+ln -s f "$tmp/ctx/link"
+cat >"$tmp/ls.py" <<'P'
+import sys, tarfile
+for m in sorted(tarfile.open(sys.argv[1]).getmembers(), key=lambda m: m.name):
+    print(m.name, m.type.decode(), oct(m.mode), m.uid, m.gid, m.linkname, m.size)
+P
+build() {
+    printf '%b' "$1" >"$tmp/Dockerfile"
+    shift
+    "$slipway" build -o type=tar,dest="$tmp/out.tar" -f "$tmp/Dockerfile" "$@" "$tmp/ctx" >"$tmp/log" 2>&1 ||
+        { cat "$tmp/log"; return 1; }
+    python3 "$tmp/ls.py" "$tmp/out.tar"
+}
+text() { tar -xOf "$tmp/out.tar" "$1"; }
+is 'the sticky bit' "$(build 'FROM scratch\nCOPY . /\n' | grep ^sticky)" 'sticky 5 0o1777 0 0  0'
+is 'hard links within one layer' "$(build 'FROM scratch\nCOPY dir /\n' | grep ^g2)" 'g2 1 0o644 0 0 g 0'
+is 'implicit parents under --chown and --chmod' "$(build 'FROM scratch\nCOPY --chown=5:6 --chmod=600 f /a/b/f\n')" 'a 5 0o755 5 6  0
+a/b 5 0o755 5 6  0
+a/b/f 0 0o600 5 6  2'
+is 'a source that is a link is followed' "$(build 'FROM scratch\nCOPY link /\n')" 'link 0 0o644 0 0  2'
+is 'links in the destination, inside the root' "$(build 'FROM busybox\nRUN ln -s /tmp/real /l; mkdir /tmp/real; ln -s ../../../tmp /up\nCOPY f /l/\nCOPY f /up/g\n' | grep -E '^(tmp/real/f|tmp/g) ')" 'tmp/g 0 0o644 0 0  2
+tmp/real/f 0 0o644 0 0  2'
+is 'a slash at the end makes a directory' "$(build 'FROM scratch\nCOPY f /x/\n' | tail -n 1)" 'x/f 0 0o644 0 0  2'
+is 'none does not' "$(build 'FROM scratch\nCOPY f /x\n')" 'x 0 0o644 0 0  2'
+fails 'several sources want a slash' 1 'must be a directory and end' build 'FROM scratch\nCOPY f link /x\n'
+is 'WORKDIR relative to WORKDIR' "$(build 'FROM busybox\nWORKDIR /a\nWORKDIR b\nRUN pwd > /p\n' >/dev/null; text p)" /a/b
+is 'WORKDIR belongs to USER' "$(build 'FROM busybox\nUSER app\nWORKDIR /w\n' | grep ^w)" 'w 5 0o755 1000 1000  0'
+is 'groups of USER in RUN' "$(build 'FROM busybox\nUSER app\nRUN id -G > /tmp/g\n' >/dev/null; text tmp/g)" '1000 2000'
+is 'a group that is named takes their place' "$(build 'FROM busybox\nUSER app:extra\nRUN id -G > /tmp/g\n' >/dev/null; text tmp/g)" '2000'
+is 'ENV hides ARG' "$(build 'FROM busybox\nARG A=arg\nENV A=env\nRUN echo $A > /a\n' --build-arg A=cli >/dev/null; text a)" env
+is 'a file replaced by a directory and back' "$(build 'FROM busybox\nRUN echo 1 > /x\nRUN rm /x; mkdir /x; echo 2 > /x/y\nRUN rm -r /x; echo 3 > /x\n' | grep ^x; text x)" 'x 0 0o644 0 0  2
+3'
+is 'whiteouts: what was removed stays away' "$(build 'FROM busybox\nRUN mkdir /d; touch /d/a /d/b\nRUN rm /d/a\nRUN touch /d/c\n' | grep ^d/ | cut -d' ' -f1 | tr '\n' ' ')" 'd/b d/c '
+is 'an opaque directory' "$(build 'FROM busybox\nRUN mkdir /d; touch /d/a\nRUN rm -r /d; mkdir /d; touch /d/n\n' | grep ^d/ | cut -d' ' -f1)" d/n
+is '--exclude, --parents with a pivot' "$(build 'FROM scratch\nCOPY --parents --exclude=**/g* ./dir/./sub/h ./dir/ /o/\n' | cut -d' ' -f1 | tr '\n' ' ')" 'o o/dir o/dir/sub o/dir/sub/h o/sub o/sub/h '
+is '.dockerignore with ! and **; the Dockerfile may be ignored' "$(printf '**\n!dir/sub\nDockerfile\n' >"$tmp/ctx/.dockerignore"
+    printf 'FROM scratch\nCOPY . /\n' >"$tmp/ctx/Dockerfile"
+    "$slipway" build -o type=tar,dest="$tmp/out.tar" "$tmp/ctx" >/dev/null 2>&1; rm "$tmp/ctx/.dockerignore" "$tmp/ctx/Dockerfile"
+    python3 "$tmp/ls.py" "$tmp/out.tar" | cut -d' ' -f1 | tr '\n' ' ')" 'dir dir/sub dir/sub/h '
+is 'heredocs: two files, one expanded' "$(build 'FROM scratch\nARG V=1\nCOPY <<a <<"b" /\nx$V\na\ny$V\nb\n' >/dev/null; text a; text b)" 'x1
+y$V'
+is 'a heredoc with another interpreter' "$(build 'FROM busybox\nRUN <<E\n#!/bin/cat\nhello\nE\n' >/dev/null; grep -c 'hello' "$tmp/log")" 1
+is 'SHELL' "$(build 'FROM busybox\nSHELL ["/bin/sh","-ec"]\nRUN echo $0 $- > /s\n' >/dev/null; text s | grep -c e)" 1
+fails '--security=insecure wants to be allowed' 1 'allow security.insecure' build 'FROM busybox\nRUN --security=insecure true\n'
+fails 'a device that is required' 1 'there is no device "vendor/x=y"' build 'FROM busybox\nRUN --device=vendor/x=y true\n'
+is 'one that is not' "$(build 'FROM busybox\nRUN --device=vendor/x=y,required=false echo 1 > /o\n' >/dev/null; text o)" 1
+printf 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /id\n' >"$tmp/Dockerfile"
+a=$("$slipway" build -q -f "$tmp/Dockerfile" "$tmp/ctx" 2>/dev/null)
+b=$("$slipway" build -q --no-cache -f "$tmp/Dockerfile" "$tmp/ctx" 2>/dev/null)
+is '--no-cache keeps what the new run made' "$([ -n "$a" ] && [ "$a" != "$b" ]; echo $?)" 0
+done_testing
