@@ -124,7 +124,7 @@ static enum sw_code prepare(struct run *r, unsigned step, struct sw_error *err) 
         if (r->df->devices[i].required)
             return sw_fail(err, SW_UNSUPPORTED,
                            "there is no device \"%.*s\" here: this builder knows none; "
-                           "required=false goes on without it",
+                           "without \"required\" the step goes on",
                            SW_ARG(r->df->devices[i].name));
     if (r->df->insecure && !o->allow_insecure)
         return sw_fail(err, SW_DENIED,

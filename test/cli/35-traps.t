@@ -53,8 +53,8 @@ y$V'
 is 'a heredoc with another interpreter' "$(build 'FROM busybox\nRUN <<E\n#!/bin/cat\nhello\nE\n' >/dev/null; grep -c 'hello' "$tmp/log")" 1
 is 'SHELL' "$(build 'FROM busybox\nSHELL ["/bin/sh","-ec"]\nRUN echo $0 $- > /s\n' >/dev/null; text s | grep -c e)" 1
 fails '--security=insecure wants to be allowed' 1 'allow security.insecure' build 'FROM busybox\nRUN --security=insecure true\n'
-fails 'a device that is required' 1 'there is no device "vendor/x=y"' build 'FROM busybox\nRUN --device=vendor/x=y true\n'
-is 'one that is not' "$(build 'FROM busybox\nRUN --device=vendor/x=y,required=false echo 1 > /o\n' >/dev/null; text o)" 1
+fails 'a device that is required' 1 'there is no device "vendor/x=y"' build 'FROM busybox\nRUN --device=vendor/x=y,required true\n'
+is 'one that is not' "$(build 'FROM busybox\nRUN --device=vendor/x=y echo 1 > /o\n' >/dev/null; text o)" 1
 printf 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /id\n' >"$tmp/Dockerfile"
 a=$("$slipway" build -q -f "$tmp/Dockerfile" "$tmp/ctx" 2>/dev/null)
 b=$("$slipway" build -q --no-cache -f "$tmp/Dockerfile" "$tmp/ctx" 2>/dev/null)
