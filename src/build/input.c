@@ -53,9 +53,9 @@ static enum sw_code extract(const struct sw_input_options *o, int fd, struct sw_
 static enum sw_code open_file(const struct sw_input_options *o, int fd, struct sw_str name,
                               struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
     SW_BUF struct sw_buf text;
+    sw_buf_init(&text, SW_DF_FILE_MAX);
     *ret = (struct sw_input){.temp = SW_STR("")};
     if (sw_archive_stream_probe(fd)) return extract(o, fd, name, arena, ret, err);
-    sw_buf_init(&text, SW_DF_FILE_MAX);
     if (lseek(fd, 0, SEEK_SET) < 0) return sw_fail_sys(err, errno, "rewind %.*s", SW_ARG(name));
     enum sw_code code = sw_read_fd(fd, SW_DF_FILE_MAX, &text, err);
     if (!code) ret->dockerfile = sw_arena_str(arena, sw_buf_str(&text));
