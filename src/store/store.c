@@ -57,7 +57,8 @@ static enum sw_code explain(const char *root, struct sw_error *err) {
 /* A directory that holds anything else is somebody's home, not a store to be. */
 static enum sw_code check_adoptable(int root_fd, struct sw_error *err) {
     static const char *const known[] = {
-        ".", "..", SW_STATE_DIR, "blobs", "index.json", "oci-layout", "lost+found",
+        ".",          "..",         SW_STATE_DIR, "blobs",
+        "index.json", "oci-layout", "lost+found", "go", /* toolchains, which may have come first */
     };
     int copy = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);

@@ -34,4 +34,8 @@ ln -s "$slipway" "$tmp/docker"
 like 'called docker, docker words work' "$("$tmp/docker" image ls)" '^REPOSITORY'
 ln -s "$slipway" "$tmp/buildah"
 fails 'called buildah, bud is build' 1 'no Dockerfile' "$tmp/buildah" bud "$tmp/man"
+mkdir -p "$tmp/fresh/go"
+ok 'toolchains may come before images into one root' "$slipway" --root "$tmp/fresh" images
+mkdir -p "$tmp/home-of-somebody/documents"
+fails 'a directory of other files is no store' 1 'holds other files' "$slipway" --root "$tmp/home-of-somebody" images
 done_testing
