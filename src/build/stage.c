@@ -215,6 +215,11 @@ static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
     if (code) return at_line(s, s->df->from, err);
     s->n_base_layers = s->base == SW_BASE_STAGE ? s->base_stage->n_base_layers : s->layers.len;
     s->args = (struct sw_df_vars){.arena = &s->arena};
+    /* The stage that this one is built on has declared its ARGs for both. */
+    for (size_t i = 0; s->base == SW_BASE_STAGE && i < s->base_stage->args.n; i++) {
+        const struct sw_df_pair *arg = &s->base_stage->args.items[i];
+        sw_df_vars_set(&s->args, arg->name, arg->value);
+    }
     s->shell = s->config.config.shell;
     if (!s->shell.len) {
         sw_strs_add(&s->arena, &s->shell, SW_STR("/bin/sh"));
