@@ -87,7 +87,7 @@ enum sw_code sw_copy_add_parents(struct sw_copy_planner *p, struct sw_str path,
         enum sw_code code = sw_copy_look_at_dest(p, dir, &node, err);
         if (code) return code;
         if (node.type && node.type != SW_TAR_DIR)
-            return sw_fail(err, SW_USAGE, "cannot copy to /%.*s: /%.*s is not a directory",
+            return sw_fail(err, SW_SYNTAX, "cannot copy to /%.*s: /%.*s is not a directory",
                            SW_ARG(path), SW_ARG(dir));
         if (!node.type) {
             node = (struct sw_node){.type = SW_TAR_DIR, .mode = 0755};
@@ -120,7 +120,7 @@ static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_pat
     enum sw_code code = sw_copy_look_at_dest(p, dest, &there, err);
     if (code) return code;
     if (there.type == SW_TAR_DIR)
-        return sw_fail(err, SW_USAGE, "cannot replace the directory /%.*s with the file %.*s",
+        return sw_fail(err, SW_SYNTAX, "cannot replace the directory /%.*s with the file %.*s",
                        SW_ARG(dest), SW_ARG(source_path));
     apply_flags(p, &node);
     struct sw_item *item;
@@ -147,7 +147,7 @@ static enum sw_code add_tree(struct sw_copy_planner *p, struct sw_str source_pat
     code = sw_copy_look_at_dest(p, dest, &there, err);
     if (code) return code;
     if (there.type && there.type != SW_TAR_DIR)
-        return sw_fail(err, SW_USAGE, "cannot copy the directory %.*s to /%.*s: a file is there",
+        return sw_fail(err, SW_SYNTAX, "cannot copy the directory %.*s to /%.*s: a file is there",
                        SW_ARG(source_path), SW_ARG(dest));
     if (top && there.type) {
         node = there;
@@ -401,7 +401,7 @@ enum sw_code sw_copy_finish(struct sw_copy_planner *p, struct sw_error *err) {
             bool was_dir = items[kept - 1].node.type == SW_TAR_DIR;
             bool is_dir = items[i].node.type == SW_TAR_DIR;
             if (was_dir != is_dir)
-                return sw_fail(err, SW_USAGE, "/%.*s would be a directory and a file at once",
+                return sw_fail(err, SW_SYNTAX, "/%.*s would be a directory and a file at once",
                                SW_ARG(items[i].path));
             items[kept - 1] = items[i];
         } else {
@@ -466,7 +466,7 @@ enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view, str
     enum sw_code code = find_target(&p, &target, err);
     if (!code) code = sw_copy_look_at_dest(&p, target.path, &node, err);
     if (!code && node.type && node.type != SW_TAR_DIR)
-        code = sw_fail(err, SW_USAGE, "/%.*s is not a directory", SW_ARG(target.path));
+        code = sw_fail(err, SW_SYNTAX, "/%.*s is not a directory", SW_ARG(target.path));
     if (!code && !node.type) {
         code = sw_copy_add_parents(&p, sw_path_join(&copy->arena, target.path, SW_STR("x")), err);
         if (!code) code = sw_copy_finish(&p, err);

@@ -187,7 +187,7 @@ static enum sw_code add_dest(struct placer *pl, struct sw_error *err) {
     struct sw_node node;
     enum sw_code code = sw_copy_look_at_dest(pl->p, pl->dest, &node, err);
     if (!code && node.type && node.type != SW_TAR_DIR)
-        code = sw_fail(err, SW_USAGE, "cannot unpack to /%.*s: it is not a directory",
+        code = sw_fail(err, SW_SYNTAX, "cannot unpack to /%.*s: it is not a directory",
                        SW_ARG(pl->dest));
     if (code || !pl->dest.len) return code;
     return sw_copy_add_parents(pl->p, sw_path_join(pl->arena, pl->dest, SW_STR("x")), err);

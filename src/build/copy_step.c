@@ -123,7 +123,7 @@ static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instru
     }
     if (code) return code;
     if (checksum.len && c->n_paths)
-        return sw_fail(err, SW_USAGE, "--checksum is for URLs and repositories, not for \"%.*s\"",
+        return sw_fail(err, SW_SYNTAX, "--checksum is for URLs and repositories, not for \"%.*s\"",
                        SW_ARG(c->paths[0]));
     c->files = sw_arena_array(&s->arena, df->n_files + 1, sizeof *c->files);
     for (size_t i = 0; i < df->n_files; i++) {
@@ -175,7 +175,7 @@ static enum sw_code expand_dest(struct sw_stage *s, const struct sw_df_copy *df,
     *ret = slash && !sw_str_is(joined, "/") ? sw_arena_printf(&s->arena, "%.*s/", SW_ARG(joined))
                                             : joined;
     if (df->sources.n + df->n_files > 1 && !slash)
-        return sw_fail(err, SW_USAGE,
+        return sw_fail(err, SW_SYNTAX,
                        "with more than one source, the destination must be a directory and end "
                        "with \"/\": write \"%.*s/\"",
                        SW_ARG(dest));

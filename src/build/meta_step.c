@@ -82,7 +82,7 @@ static enum sw_code volumes(struct sw_stage *s, const struct sw_df_instruction *
         struct sw_str path;
         enum sw_code code = sw_df_expand_word(&s->arena, &lex, in->words.items[i], &path, err);
         if (code) return code;
-        if (!path.len) return sw_fail(err, SW_USAGE, "a volume's path is empty");
+        if (!path.len) return sw_fail(err, SW_SYNTAX, "a volume's path is empty");
         sw_config_add_unique(&s->arena, &s->config.config.volumes, path);
     }
     return SW_OK;

@@ -60,7 +60,7 @@ static enum sw_code plan_base(struct sw_build *b, struct sw_stage *s, struct sw_
         code = sw_df_expand_word(b->arena, &lex, from->platform, &platform, err);
     if (code) return code;
     if (base.len == 0)
-        return sw_fail(err, SW_USAGE,
+        return sw_fail(err, SW_SYNTAX,
                        "the base name \"%.*s\" is empty once its variables are known; give the ARG "
                        "a default, or pass --build-arg",
                        SW_ARG(from->base));

@@ -133,7 +133,7 @@ static enum sw_code prepare(struct run *r, unsigned step, struct sw_error *err) 
                  : r->df->network == SW_DF_NETWORK_HOST ? SW_NETWORK_HOST
                                                         : o->network;
     make_argv(r);
-    if (!r->argv.len) return sw_fail(err, SW_USAGE, "there is no command to run");
+    if (!r->argv.len) return sw_fail(err, SW_SYNTAX, "there is no command to run");
     make_env(r);
     return make_key(r, step, err);
 }
