@@ -232,7 +232,9 @@ static enum sw_code parse_compression(struct sw_invocation *inv, struct sw_build
     uint64_t level = UINT64_MAX;
     o->compression = SW_COMPRESS_GZIP;
     o->compression_level = SW_COMPRESS_LEVEL_DEFAULT;
-    if (kind && !sw_compression_parse(sw_str(kind), &o->compression))
+    if (kind && !strcmp(kind, "uncompressed"))
+        o->compression = SW_COMPRESS_NONE;
+    else if (kind && !sw_compression_parse(sw_str(kind), &o->compression))
         return sw_fail(err, SW_USAGE, "--compression %s: want gzip, zstd or uncompressed", kind);
     enum sw_code code = sw_opt_u64(inv, "compression-level", &level, err);
     if (!code && level != UINT64_MAX) o->compression_level = level > 100 ? 100 : (int)level;
