@@ -132,8 +132,9 @@ static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_pat
     return SW_OK;
 }
 
-/* A directory's content into the directory dest. top: dest itself keeps the attributes it has;
- * below, existing directories take the source's. relative: path below the source, for --exclude. */
+/* A directory's content into the directory dest. top: dest itself keeps the attributes it has, or
+ * is new; below, existing directories take the source's. relative: path below the source, for
+ * --exclude. */
 static enum sw_code add_tree(struct sw_copy_planner *p, struct sw_str source_path,
                              const struct sw_node *found, struct sw_str dest,
                              struct sw_str relative, bool top, int depth, struct sw_error *err) {
@@ -149,14 +150,13 @@ static enum sw_code add_tree(struct sw_copy_planner *p, struct sw_str source_pat
     if (there.type && there.type != SW_TAR_DIR)
         return sw_fail(err, SW_SYNTAX, "cannot copy the directory %.*s to /%.*s: a file is there",
                        SW_ARG(source_path), SW_ARG(dest));
-    if (top && there.type) {
-        node = there;
-        node.mtime_sec = p->spec->epoch_s;
-        node.mtime_nsec = 0;
+    if (top) {
+        /* Only the content is copied: a new destination is a directory as any other above it. */
+        code = sw_copy_add_parents(p, sw_path_join(arena, dest, SW_STR("x")), err);
     } else {
         apply_flags(p, &node);
+        code = sw_copy_add_item(p, dest, &node, NULL, err);
     }
-    if (dest.len) code = sw_copy_add_item(p, dest, &node, NULL, err);
     struct sw_str *names = NULL;
     size_t n = 0;
     struct sw_source *s = p->source;
