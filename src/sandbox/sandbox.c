@@ -349,7 +349,9 @@ static void clean_up(struct sw_sandbox *s) {
     s->has_waiter = false;
     sw_net_helper_stop(&s->helper);
     if (s->places_dir >= 0) remove_created(s);
-    if (s->stub_made && sw_remove_tree_at(s->scratch_dir, s->stub, &ignored))
+    /* Without a work directory the stub lies in the sandbox's own staging place and went with it.
+     */
+    if (s->stub && s->stub_made && sw_remove_tree_at(s->scratch_dir, s->stub, &ignored))
         sw_debug("sandbox", "%s", ignored.text);
     sw_cgroup_free(s->cgroup);
     s->cgroup = NULL;

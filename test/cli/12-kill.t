@@ -21,7 +21,7 @@ mkdir "$tmp/app/data"
 for i in 1 2 3 4 5 6 7 8; do head -c 300000 /dev/urandom >"$tmp/app/data/f$i"; done
 ok 'the reference build' "$slipway" build --no-cache -t ref "$tmp/app"
 want=$("$slipway" inspect --format '{{.Digest}}' ref)
-mounts=$(wc -l </proc/mounts)
+
 n=0 alive=0
 while [ $n -lt "$kills" ]; do
     n=$((n + 1))
@@ -36,7 +36,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     [ "$alive" -le 2 ] && break
     sleep 0.2
 done
-is "nothing is mounted after $kills kills" "$(wc -l </proc/mounts)" "$mounts"
+is "nothing is mounted after $kills kills" "$(grep -c "$tmp" /proc/mounts)" 0
 ok 'the next build succeeds' "$slipway" build -t after "$tmp/app"
 is 'and gives the same image' "$("$slipway" inspect --format '{{.Digest}}' after)" "$want"
 ok 'a build without the cache, too' "$slipway" build --no-cache -t after2 "$tmp/app"
