@@ -1,10 +1,12 @@
 #include "gotool/settings.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
 
 #include "base/fs.h"
+#include "base/proc.h"
 
 enum { GOENV_MAX = 1 << 20 }; /* a go.env file has less than 1 KiB */
 
@@ -50,6 +52,18 @@ static struct sw_str env_or(struct sw_arena *a, const char *key, const char *fal
     return sw_arena_str(a, value);
 }
 
+/* The go.env of the Go that the host has in PATH, for what an installed toolchain does not say. */
+static struct sw_str host_goenv(struct sw_arena *a) {
+    SW_BUF struct sw_buf path;
+    char real[PATH_MAX];
+    sw_buf_init(&path, PATH_MAX);
+    if (!sw_proc_find("go", &path) || !realpath(path.ptr, real)) return (struct sw_str){0};
+    char *bin = strstr(real, "/bin/go");
+    if (!bin) return (struct sw_str){0};
+    *bin = 0;
+    return read_all(a, sw_arena_printf(a, "%s/go.env", real).ptr);
+}
+
 enum sw_code sw_go_settings_read(struct sw_arena *a, const char *goroot, struct sw_go_settings *ret,
                                  struct sw_error *err) {
     struct sw_go_settings s = {.offline = false};
@@ -60,7 +74,12 @@ enum sw_code sw_go_settings_read(struct sw_arena *a, const char *goroot, struct 
         const char *slash = strrchr(goroot, '/');
         f.toolchain_name = sw_arena_printf(a, "go.env of %s", slash ? slash + 1 : goroot).ptr;
     }
-    s.goproxy = setting(a, &f, "GOPROXY", "https://proxy.golang.org,direct");
+    if (!f.toolchain.len) {
+        f.toolchain = host_goenv(a);
+        f.toolchain_name = "go.env of the go in PATH";
+    }
+    /* Which proxy is the public one is a toolchain's to say; without any there is the site. */
+    s.goproxy = setting(a, &f, "GOPROXY", "direct");
     s.gosumdb = setting(a, &f, "GOSUMDB", "sum.golang.org");
     s.gotoolchain = setting(a, &f, "GOTOOLCHAIN", "auto");
     struct sw_str private = setting(a, &f, "GOPRIVATE", "").value;
