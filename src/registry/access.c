@@ -89,7 +89,7 @@ static enum sw_code load_rules(struct sw_policy *p, struct sw_error *err) {
     struct sw_sql_rows rows;
     enum sw_code code = sw_tx_begin(p->meta, &p->arena, SW_TX_READ, &tx, err);
     if (!code)
-        code = sw_tx_do(&tx, &rows, err, "SELECT id, kind, pattern, value FROM rules ORDER BY id");
+        code = sw_tx_ask(&tx, &rows, err, "SELECT id, kind, pattern, value FROM rules ORDER BY id");
     if (code) return code;
     struct sw_rule *rules = sw_arena_array(&p->arena, rows.n_rows + 1, sizeof *rules);
     for (size_t i = 0; i < rows.n_rows; i++) {

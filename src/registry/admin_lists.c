@@ -54,11 +54,12 @@ enum sw_code sw_admin_accounts(struct sw_meta *m, struct sw_buf *out, struct sw_
     sw_arena_init(&a, 0);
     enum sw_code code = sw_tx_begin(m, &a, SW_TX_READ, &tx, err);
     if (!code)
-        code = sw_tx_do(&tx, &rows, err,
-                        "SELECT name, robot, disabled, expires, created FROM accounts");
+        code = sw_tx_ask(&tx, &rows, err,
+                         "SELECT name, robot, disabled, expires, created FROM accounts");
     if (!code)
-        code = sw_tx_do(&tx, &roles, err,
-                        "SELECT account, role, pattern FROM roles ORDER BY account, role, pattern");
+        code =
+            sw_tx_ask(&tx, &roles, err,
+                      "SELECT account, role, pattern FROM roles ORDER BY account, role, pattern");
     if (code) return code;
     sw_json_writer_init(&w, out, 0);
     sw_json_begin_object(&w);

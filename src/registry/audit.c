@@ -85,14 +85,14 @@ static enum sw_code move_batch(struct sw_tx *tx, size_t *ret_n, struct sw_error 
     char hash[HASH_LEN + 1], next[HASH_LEN + 1];
     int64_t seq = 0;
     /* The row is locked until the end: one writer extends the chain, on any number of servers. */
-    enum sw_code code = sw_tx_do(tx, NULL, err,
-                                 "INSERT INTO counters(name, value) VALUES('audit', 1) "
-                                 "ON CONFLICT(name) DO UPDATE SET value = counters.value + 1");
+    enum sw_code code = sw_tx_ask(tx, NULL, err,
+                                  "INSERT INTO counters(name, value) VALUES('audit', 1) "
+                                  "ON CONFLICT(name) DO UPDATE SET value = counters.value + 1");
     if (!code)
         code = sw_tx_do(tx, &inbox, err, "SELECT id, entry FROM audit_inbox ORDER BY id LIMIT $1",
                         sw_sql_int(BATCH));
     if (!code)
-        code = sw_tx_do(tx, &last, err, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
+        code = sw_tx_ask(tx, &last, err, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1");
     if (code) return code;
     memcpy(hash, first_hash, sizeof hash);
     if (last.n_rows) {
@@ -121,7 +121,7 @@ static enum sw_code inbox_empty(struct sw_meta *m, bool *ret, struct sw_error *e
     struct sw_sql_rows rows;
     sw_arena_init(&a, 0);
     enum sw_code code = sw_tx_begin(m, &a, SW_TX_READ, &tx, err);
-    if (!code) code = sw_tx_do(&tx, &rows, err, "SELECT id FROM audit_inbox LIMIT 1");
+    if (!code) code = sw_tx_ask(&tx, &rows, err, "SELECT id FROM audit_inbox LIMIT 1");
     if (!code) *ret = rows.n_rows == 0;
     return code;
 }

@@ -133,9 +133,9 @@ static enum sw_code retention(struct gc *g, struct sw_error *err) {
     sw_arena_init(&a, (size_t)1 << 30);
     enum sw_code code = sw_tx_begin(g->m, &a, SW_TX_READ, &tx, err);
     if (!code)
-        code = sw_tx_do(&tx, &rules, err,
-                        "SELECT pattern, value FROM rules WHERE kind = 'retention' ORDER BY id");
-    if (!code && rules.n_rows) code = sw_tx_do(&tx, &repos, err, "SELECT id, name FROM repos");
+        code = sw_tx_ask(&tx, &rules, err,
+                         "SELECT pattern, value FROM rules WHERE kind = 'retention' ORDER BY id");
+    if (!code && rules.n_rows) code = sw_tx_ask(&tx, &repos, err, "SELECT id, name FROM repos");
     sw_tx_end(&tx);
     if (code || !rules.n_rows) return code;
     for (size_t i = 0; !code && i < repos.n_rows; i++) {
@@ -179,10 +179,10 @@ static enum sw_code sweep(struct gc *g, const char *find, const char *delete, ui
 }
 
 #define LINKS_CONDITION                                                                            \
-    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM manifest_refs f JOIN repo_manifests m "             \
+    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM manifest_refs f JOIN repo_manifests m "            \
     "ON m.digest = f.manifest WHERE f.child = repo_blobs.digest AND m.repo = repo_blobs.repo)"
 #define MANIFESTS_CONDITION                                                                        \
-    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM repo_manifests m "                                  \
+    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM repo_manifests m "                                 \
     "WHERE m.digest = manifests.digest)"
 #define BLOBS_CONDITION                                                                            \
     "touched <= $1 AND NOT EXISTS(SELECT 1 FROM repo_blobs l WHERE l.digest = blobs.digest)"

@@ -55,7 +55,7 @@ static bool wants(struct sw_str events, struct sw_str action) {
 enum sw_code sw_hooks_queue(struct sw_tx *tx, const struct sw_audit_entry *e,
                             struct sw_error *err) {
     struct sw_sql_rows hooks;
-    enum sw_code code = sw_tx_do(tx, &hooks, err, "SELECT id, pattern, events FROM hooks");
+    enum sw_code code = sw_tx_ask(tx, &hooks, err, "SELECT id, pattern, events FROM hooks");
     for (size_t i = 0; !code && i < hooks.n_rows; i++) {
         const struct sw_sql_value *v = sw_sql_row(&hooks, i);
         struct sw_buf b SW_BUF = {0};
@@ -93,9 +93,9 @@ static enum sw_code claim(struct sw_meta *m, struct sw_arena *a, int64_t now_s,
     if (code || due.n_rows == 0) return code;
     code = sw_tx_begin(m, a, SW_TX_RELAXED, &tx, err);
     if (!code)
-        code = sw_tx_do(&tx, NULL, err,
-                        "DELETE FROM deliveries WHERE NOT EXISTS(SELECT 1 FROM hooks h "
-                        "WHERE h.id = deliveries.hook)");
+        code = sw_tx_ask(&tx, NULL, err,
+                         "DELETE FROM deliveries WHERE NOT EXISTS(SELECT 1 FROM hooks h "
+                         "WHERE h.id = deliveries.hook)");
     if (!code)
         code = sw_tx_do(&tx, ret, err,
                         "UPDATE deliveries SET due = $2, tries = tries + 1 WHERE id IN (SELECT id "

@@ -111,7 +111,8 @@ static enum sw_code prepare_schema(struct sw_meta *m, struct sw_error *err) {
     if (!code && !m->driver->one_writer)
         code = m->driver->script(tx.db, "SELECT pg_advisory_xact_lock(7310562)", err);
     if (!code) code = m->driver->script(tx.db, text.ptr, err);
-    if (!code) code = sw_tx_do(&tx, &rows, err, "SELECT value FROM counters WHERE name = 'schema'");
+    if (!code)
+        code = sw_tx_ask(&tx, &rows, err, "SELECT value FROM counters WHERE name = 'schema'");
     if (!code && (rows.n_rows != 1 || sw_sql_row(&rows, 0)->number > SCHEMA_VERSION))
         code = sw_fail(err, SW_UNSUPPORTED, "the metadata was written by a newer slipway");
     return code ? code : sw_tx_commit(&tx, err);
@@ -231,14 +232,14 @@ enum sw_code sw_meta_epoch(struct sw_meta *m, struct sw_arena *a, int64_t *ret,
     struct sw_tx tx SW_TX = {0};
     struct sw_sql_rows rows;
     enum sw_code code = sw_tx_begin(m, a, SW_TX_READ, &tx, err);
-    if (!code) code = sw_tx_do(&tx, &rows, err, "SELECT value FROM counters WHERE name = 'epoch'");
+    if (!code) code = sw_tx_ask(&tx, &rows, err, "SELECT value FROM counters WHERE name = 'epoch'");
     if (code) return code;
     *ret = rows.n_rows ? sw_sql_row(&rows, 0)->number : 0;
     return SW_OK;
 }
 
 enum sw_code sw_tx_bump_epoch(struct sw_tx *tx, struct sw_error *err) {
-    return sw_tx_do(tx, NULL, err, "UPDATE counters SET value = value + 1 WHERE name = 'epoch'");
+    return sw_tx_ask(tx, NULL, err, "UPDATE counters SET value = value + 1 WHERE name = 'epoch'");
 }
 
 enum sw_code sw_meta_secret(struct sw_meta *m, struct sw_arena *a, const char *name, size_t len,

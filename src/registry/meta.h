@@ -39,11 +39,13 @@ void sw_tx_end(struct sw_tx *tx);
 SW_NODISCARD enum sw_code sw_tx_run(struct sw_tx *tx, const char *text,
                                     const struct sw_sql_value *values, size_t n,
                                     struct sw_sql_rows *ret, struct sw_error *err);
-/* sw_tx_do(&tx, &rows, &err, "SELECT ...", sw_sql_int(1), ...) */
-#define SW_VALUES(...) ((struct sw_sql_value[]){(struct sw_sql_value){0}, ##__VA_ARGS__})
+/* sw_tx_do(&tx, &rows, &err, "SELECT ... $1", sw_sql_int(1), ...): with one value at least. */
+#define SW_VALUES(...) ((struct sw_sql_value[]){__VA_ARGS__})
 #define sw_tx_do(tx, ret, err, text, ...)                                                          \
-    sw_tx_run(tx, text, SW_VALUES(__VA_ARGS__) + 1,                                                \
-              sizeof SW_VALUES(__VA_ARGS__) / sizeof(struct sw_sql_value) - 1, ret, err)
+    sw_tx_run(tx, text, SW_VALUES(__VA_ARGS__),                                                    \
+              sizeof SW_VALUES(__VA_ARGS__) / sizeof(struct sw_sql_value), ret, err)
+/* The same without values. */
+#define sw_tx_ask(tx, ret, err, text) sw_tx_run(tx, text, NULL, 0, ret, err)
 
 /* A number that every server sees, raised by whoever changes accounts or rules. */
 SW_NODISCARD enum sw_code sw_meta_epoch(struct sw_meta *m, struct sw_arena *a, int64_t *ret,

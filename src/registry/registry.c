@@ -120,7 +120,7 @@ static enum sw_code no_accounts(struct sw_registry *r, struct sw_arena *a, bool 
     struct sw_tx tx SW_TX = {0};
     struct sw_sql_rows rows;
     enum sw_code code = sw_tx_begin(r->meta, a, SW_TX_READ, &tx, err);
-    if (!code) code = sw_tx_do(&tx, &rows, err, "SELECT name FROM accounts LIMIT 1");
+    if (!code) code = sw_tx_ask(&tx, &rows, err, "SELECT name FROM accounts LIMIT 1");
     if (!code) *ret = rows.n_rows == 0;
     return code;
 }

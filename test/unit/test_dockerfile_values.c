@@ -202,8 +202,7 @@ static void modes_change_permissions(void **state) {
                                       "0o7",
                                       "u+x g",
                                       "1777777777777777777777",
-                                      "+r+"
-                                      "!"};
+                                      "+r+!"};
     struct sw_df_chmod mode;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_ok(sw_df_chmod_parse(sw_str(good[i].text), &mode, &err), err);

@@ -98,8 +98,8 @@ static void refusals_never_make_a_body_a_request(void **state) {
 }
 static void ambiguous_framing_is_refused(void **state) {
     static const char *const bad[] = {
-        "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: "
-        "chunked\r\n\r\n0\r\n\r\n",
+        ("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
         "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
         "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\nabc",
         "POST /x HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n",

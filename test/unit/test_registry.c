@@ -273,7 +273,7 @@ static void audit_finds_what_was_changed(void **state) {
     assert_ok(sw_audit_verify(meta, &n, head, &err), err);
     assert_int_equal(n, 3);
     assert_ok(sw_tx_begin(meta, &arena, SW_TX_DURABLE, &tx, &err), err);
-    assert_ok(sw_tx_do(&tx, NULL, &err, "DELETE FROM audit WHERE seq = 2"), err);
+    assert_ok(sw_tx_ask(&tx, NULL, &err, "DELETE FROM audit WHERE seq = 2"), err);
     assert_ok(sw_tx_commit(&tx, &err), err);
     assert_refused(sw_audit_verify(meta, &n, head, &err), SW_CORRUPT, err);
 }
