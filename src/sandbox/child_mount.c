@@ -256,20 +256,29 @@ static void mount_one(struct child *c, const struct plan_mount *m) {
 
 /* After it, the host's root is /o and a small file system of ours is "/". Any directory that exists
  * will do to mount it on: pivoting takes it away from there again. */
-static void make_stage(struct child *c) {
-    if (sw_sys_mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0)
-        sw_child_fail(c, errno, "make the mounts private", NULL);
+static int pivot_to_stage(struct child *c) {
     if (sw_sys_mount("slipway", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
         sw_child_fail(c, errno, "mount a stage on", "/proc");
     if (chdir("/proc") < 0) sw_child_fail(c, errno, "enter", "/proc");
     must_mkdir(c, "o", 0755);
     must_mkdir(c, "r", 0755);
     must_mkdir(c, "f", 0755);
-    if (sw_sys_fault("pivot_root") || syscall(SYS_pivot_root, ".", "o") < 0)
-        sw_child_fail(c, errno,
-                      "pivot_root (the host's root must be a mount point, not an initramfs or a "
-                      "chroot)",
-                      NULL);
+    if (sw_sys_fault("pivot_root") || syscall(SYS_pivot_root, ".", "o") < 0) return -errno;
+    return 0;
+}
+
+static void make_stage(struct child *c) {
+    int r = sw_private_mounts();
+    if (r < 0) sw_child_fail(c, -r, "make the mounts private", NULL);
+    r = pivot_to_stage(c);
+    if (r == -EINVAL) { /* the host's root is a chroot or an initramfs */
+        if (chdir("/") < 0 || umount2("/proc", MNT_DETACH) < 0)
+            sw_child_fail(c, errno, "take the stage away from", "/proc");
+        r = sw_root_becomes_mount();
+        if (r < 0) sw_child_fail(c, -r, "make a mount of the host's root", NULL);
+        r = pivot_to_stage(c);
+    }
+    if (r < 0) sw_child_fail(c, -r, "pivot_root", NULL);
     if (chdir("/") < 0) sw_child_fail(c, errno, "enter", "/");
 }
 

@@ -86,4 +86,11 @@ static inline pid_t sw_clone_fork(uint64_t flags, int signal, int cgroup_fd) {
 #endif
 }
 
+/* Nothing mounted from here on leaves the calling process's mount namespace, which must be one that
+ * was made for it. Works in a chroot too, where "/" is no mount. 0 or -errno. */
+int sw_private_mounts(void);
+/* After it, "/" is a mount with a parent, which pivot_root wants and a chroot's directory and an
+ * initramfs are not; the current directory is "/". 0 or -errno. */
+int sw_root_becomes_mount(void);
+
 #endif

@@ -70,12 +70,13 @@ _Noreturn static void try_in_child(const char *path, bool user_xattr, const char
                                    const char *fuse_data) {
     char options[256];
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (mount("", "/", "", MS_REC | MS_PRIVATE, NULL) < 0 || chdir(path) < 0)
-        _exit(TRIED_ERRNO + (errno & 127));
+    int r = sw_private_mounts();
+    if (r < 0) _exit(TRIED_ERRNO + (-r & 127));
+    if (chdir(path) < 0) _exit(TRIED_ERRNO + (errno & 127));
     if (fuse) {
         int failed = sw_fuse_mount(fuse, fuse_data, "/", "merged");
         if (failed) _exit(TRIED_ERRNO + (-failed & 127));
-        int r = try_marks(user_xattr);
+        r = try_marks(user_xattr);
         (void)umount2("merged", MNT_DETACH); /* its server ends with it */
         _exit(r ? r : TRIED_OK);
     }
@@ -84,7 +85,7 @@ _Noreturn static void try_in_child(const char *path, bool user_xattr, const char
         memcpy(options, options_base, sizeof options_base);
         memcpy(options + sizeof options_base - 1, more, strlen(more) + 1);
         if (sw_sys_mount("overlay", "merged", "overlay", 0, options) == 0) {
-            int r = try_marks(user_xattr);
+            r = try_marks(user_xattr);
             _exit(r ? r : TRIED_OK + i);
         }
     }
