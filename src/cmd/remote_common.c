@@ -97,16 +97,31 @@ void remote_lazy_done(struct remote_lazy *l) {
     l->inv = NULL;
 }
 
+enum sw_code remote_lazy_session(void *ctx, struct sw_remote **ret, struct sw_error *err) {
+    struct remote_lazy *l = ctx;
+    (void)err;
+    pthread_mutex_lock(&l->lock);
+    if (!l->remote) {
+        size_t n = 0;
+        const char *const *hosts = sw_opt_list(l->inv, "insecure-registry", &n);
+        const char **all = sw_arena_array(l->inv->arena, n + 2, sizeof *all);
+        for (size_t i = 0; i < n; i++) all[i] = hosts[i];
+        all[n] = l->insecure;
+        struct sw_remote_options o = {.insecure = all, .credential = l->credential};
+        l->remote = sw_remote_new(&o);
+    }
+    *ret = l->remote;
+    pthread_mutex_unlock(&l->lock);
+    return SW_OK;
+}
+
 enum sw_code remote_lazy_pull(void *ctx, struct sw_store *store, struct sw_str reference,
                               const struct sw_platform *platform, struct sw_progress *progress,
                               unsigned step, struct sw_error *err) {
-    struct remote_lazy *l = ctx;
-    enum sw_code code = SW_OK;
-    pthread_mutex_lock(&l->lock);
-    if (!l->remote) code = remote_open(l->inv, &l->remote, err);
-    pthread_mutex_unlock(&l->lock);
+    struct sw_remote *remote = NULL;
+    enum sw_code code = remote_lazy_session(ctx, &remote, err);
     if (code) return code;
-    return remote_pull(l->remote, store, reference, platform, progress, step, NULL, err);
+    return remote_pull(remote, store, reference, platform, progress, step, NULL, err);
 }
 
 enum sw_code remote_push(struct sw_invocation *inv, struct sw_remote *r, struct sw_store *store,

@@ -35,8 +35,13 @@ struct remote_lazy {
     struct sw_invocation *inv;
     pthread_mutex_t lock;
     struct sw_remote *remote; /* owned */
+    const char *insecure;                    /* a further host; NULL */
+    const struct sw_credential *credential; /* for every registry; NULL: from the files */
 };
 void remote_lazy_init(struct remote_lazy *l, struct sw_invocation *inv);
+/* The session itself, made at the first call; it stays l's. */
+SW_NODISCARD enum sw_code remote_lazy_session(void *ctx, struct sw_remote **ret,
+                                              struct sw_error *err);
 void remote_lazy_done(struct remote_lazy *l);
 #define REMOTE_LAZY SW_CLEANUP(remote_lazy_done)
 /* The pull function of struct sw_build_puller; ctx is a struct remote_lazy. */

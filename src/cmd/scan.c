@@ -1,5 +1,3 @@
-#include "scan/scan.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,15 +7,11 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cmd/scan_session.h"
 #include "cmd/scan_state.h"
 #include "cmd/table.h"
 #include "cmd/version.h"
-#include "scan/report.h"
 #include "scan/triage.h"
-#include "scan/update.h"
-
-/* Verdicts have exit statuses of their own; errors have the program's. */
-enum { EXIT_FAIL = 10, EXIT_CANNOT_TELL = 11 };
 
 static const struct sw_option options[] = {
     {"input", 0, "FILE", "scan an archive (docker save, OCI) or an OCI layout directory"},
@@ -37,6 +31,11 @@ static const struct sw_option options[] = {
     {"attest", 0, "FILE", "write the verdict as an in-toto predicate (JSON)"},
     {"db", 0, "FILE", "use this advisory database"},
     {"platform", 0, "OS/ARCH", "which image of several"},
+    {"image-src", 0, "LIST", "where images are looked for, in order: local, remote"},
+    REMOTE_OPTIONS,
+    {"insecure", 0, NULL, "certificates of the image's registry unchecked, http allowed"},
+    {"username", 0, "NAME", "at the image's registry", SW_OPT_HIDDEN},
+    {"password", 0, "TEXT", "at the image's registry", SW_OPT_HIDDEN},
     {"image", 0, "NAME", "which image of an archive"},
     {"no-cache", 0, NULL, "read every layer again"},
     {"quiet", 'q', NULL, "no progress"},
@@ -49,27 +48,10 @@ static const struct sw_option options[] = {
     {"pkg-types", 0, "LIST", "both are looked at", SW_OPT_IGNORED},
     {"skip-db-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
     {"skip-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
-    {"offline-scan", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
+    {"offline-scan", 0, NULL, "ask no registry"},
     {"no-progress", 0, NULL, "see --quiet", SW_OPT_IGNORED},
     {"timeout", 0, "TIME", "scanning ends by itself", SW_OPT_IGNORED},
     {NULL},
-};
-
-struct session {
-    struct sw_invocation *inv;
-    const char *root, *dir;
-    bool trivy;
-    int64_t now;
-    struct sw_policy policy;
-    enum sw_report_format format;
-    struct sw_report report;
-    struct sw_scan_db db;
-    struct sw_scan_db_status status;
-    struct sw_inventory inventory;
-    struct sw_matches matches;
-    struct sw_decision decision;
-    struct sw_store *store;
-    const char *const *severity_order;
 };
 
 /* --- options --------------------------------------------------------------------------------- */
@@ -104,7 +86,7 @@ static enum sw_code read_text(struct sw_arena *a, const char *path, struct sw_st
     return code;
 }
 
-static enum sw_code read_options(struct session *s, struct sw_error *err) {
+static enum sw_code read_options(struct scan_session *s, struct sw_error *err) {
     const struct sw_invocation *inv = s->inv;
     const char *format = sw_opt(inv, "report-format"), *severity = sw_opt(inv, "severity");
     const char *policy = sw_opt(inv, "policy"), *order = sw_opt(inv, "severity-order");
@@ -134,75 +116,9 @@ static enum sw_code read_options(struct session *s, struct sw_error *err) {
     return code;
 }
 
-/* --- the target ------------------------------------------------------------------------------ */
-
-static enum sw_code choose_target(struct session *s, struct sw_scan_options *o,
-                                  struct sw_error *err) {
-    static const struct {
-        const char *name;
-        enum sw_scan_target_kind kind;
-    } kinds[] = {{"image", SW_SCAN_IMAGE},
-                 {"rootfs", SW_SCAN_ROOTFS},
-                 {"binary", SW_SCAN_PROGRAM},
-                 {"sbom", SW_SCAN_SBOM_FILE},
-                 {"input", SW_SCAN_ARCHIVE}};
-    const struct sw_invocation *inv = s->inv;
-    const char *as = sw_opt(inv, "as");
-    int given = 0;
-    o->kind = SW_SCAN_IMAGE;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        const char *value = i == 0 ? NULL : sw_opt(inv, kinds[i].name);
-        if (value) {
-            o->kind = kinds[i].kind;
-            o->target = value;
-            given++;
-        } else if (as && !strcmp(as, kinds[i].name)) {
-            o->kind = kinds[i].kind;
-        }
-    }
-    if (inv->n_args) {
-        o->target = inv->args[0];
-        given++;
-    }
-    if (given != 1)
-        return sw_fail(err, SW_USAGE,
-                       "name one thing to scan: IMAGE, --input FILE, --rootfs DIR, "
-                       "--binary FILE or --sbom FILE");
-    o->name = sw_opt(inv, "image");
-    o->platform = sw_opt(inv, "platform");
-    return SW_OK;
-}
-
-static enum sw_code read_target(struct session *s, struct sw_error *err) {
-    struct sw_scan_options o = {0};
-    enum sw_code code = choose_target(s, &o, err);
-    if (code) return code;
-    if (o.kind == SW_SCAN_IMAGE) {
-        struct sw_store_options store = {.root = s->root};
-        code = sw_store_open(&store, &s->store, err);
-        if (code) return code;
-        o.store = s->store;
-    }
-    o.cache_dir = sw_opt_flag(s->inv, "no-cache")
-                      ? NULL
-                      : sw_arena_printf(s->inv->arena, "%s/layers", s->dir).ptr;
-    o.temp_dir = sw_scan_temp_dir();
-    o.pool = sw_pool_new(0, 0);
-    enum sw_progress_mode mode = sw_opt_flag(s->inv, "quiet") || s->trivy || !isatty(STDERR_FILENO)
-                                     ? SW_PROGRESS_QUIET
-                                     : SW_PROGRESS_AUTO;
-    o.progress = sw_progress_new(mode, STDERR_FILENO, s->inv->color_err);
-    code = sw_scan_inventory(s->inv->arena, &o, &s->inventory, NULL, err);
-    sw_progress_free(o.progress);
-    sw_pool_free(o.pool);
-    if (code == SW_NOT_FOUND && o.kind == SW_SCAN_IMAGE)
-        sw_advise(err, "; `slipway pull` fetches an image, --input scans an archive");
-    return code;
-}
-
 /* --- triage ---------------------------------------------------------------------------------- */
 
-static enum sw_code apply_ignore_file(struct session *s, struct sw_error *err) {
+static enum sw_code apply_ignore_file(struct scan_session *s, struct sw_error *err) {
     static const char *const usual[] = {".slipwayignore", ".trivyignore"};
     const char *path = sw_opt(s->inv, "ignorefile");
     struct sw_str text;
@@ -217,7 +133,7 @@ static enum sw_code apply_ignore_file(struct session *s, struct sw_error *err) {
     return code ? sw_context(err, "%s", path) : SW_OK;
 }
 
-static enum sw_code apply_vex(struct session *s, struct sw_error *err) {
+static enum sw_code apply_vex(struct scan_session *s, struct sw_error *err) {
     size_t n;
     const char *const *files = sw_opt_list(s->inv, "vex", &n);
     for (size_t i = 0; i < n; i++) {
@@ -231,7 +147,7 @@ static enum sw_code apply_vex(struct session *s, struct sw_error *err) {
 
 /* --- output ---------------------------------------------------------------------------------- */
 
-static enum sw_code write_out(struct session *s, const char *path, const struct sw_buf *text,
+static enum sw_code write_out(struct scan_session *s, const char *path, const struct sw_buf *text,
                               struct sw_error *err) {
     enum sw_code code = sw_buf_check(text, "the report", err);
     if (code) return code;
@@ -245,7 +161,7 @@ static enum sw_code write_out(struct session *s, const char *path, const struct 
     return code ? code : sw_write_full(fd, text->ptr, text->len, err);
 }
 
-static enum sw_code print_report(struct session *s, struct sw_error *err) {
+static enum sw_code print_report(struct scan_session *s, struct sw_error *err) {
     const char *output = sw_opt(s->inv, "output"), *attest = sw_opt(s->inv, "attest");
     struct winsize size = {0};
     struct sw_report *r = &s->report;
@@ -276,8 +192,8 @@ static enum sw_code print_report(struct session *s, struct sw_error *err) {
     return code;
 }
 
-static enum sw_code choose_exit(struct session *s, struct sw_error *err) {
-    uint64_t on_fail = s->trivy ? 0 : EXIT_FAIL;
+static enum sw_code choose_exit(struct scan_session *s, struct sw_error *err) {
+    uint64_t on_fail = s->trivy ? 0 : SW_EXIT_FAIL;
     bool asked = sw_opt(s->inv, "exit-code") != NULL;
     enum sw_code code = sw_opt_u64(s->inv, "exit-code", &on_fail, err);
     if (!code && on_fail > 255) code = sw_fail(err, SW_USAGE, "--exit-code: 0 to 255");
@@ -287,11 +203,11 @@ static enum sw_code choose_exit(struct session *s, struct sw_error *err) {
     if (s->decision.verdict == SW_VERDICT_FAIL)
         s->inv->exit_status = (int)on_fail;
     else if (s->decision.verdict == SW_VERDICT_CANNOT_TELL && (!s->trivy || (asked && on_fail)))
-        s->inv->exit_status = EXIT_CANNOT_TELL;
+        s->inv->exit_status = SW_EXIT_CANNOT_TELL;
     return SW_OK;
 }
 
-static enum sw_code scan(struct session *s, struct sw_error *err) {
+static enum sw_code scan(struct scan_session *s, struct sw_error *err) {
     const char *file = sw_opt(s->inv, "db");
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
     if (!code) code = read_options(s, err);
@@ -299,7 +215,7 @@ static enum sw_code scan(struct session *s, struct sw_error *err) {
         code =
             file ? sw_scan_db_open_file(file, &s->db, err) : sw_scan_db_open(s->dir, &s->db, err);
     if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
-    if (!code) code = read_target(s, err);
+    if (!code) code = scan_read_target(s, err);
     if (code) return code;
     struct sw_match_options match = {.now = s->now, .severity_order = s->severity_order};
     code = sw_match(s->inv->arena, &s->db.advdb, &s->inventory, &match, &s->matches, err);
@@ -313,12 +229,14 @@ static enum sw_code scan(struct session *s, struct sw_error *err) {
 }
 
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
-    struct session s = {.inv = inv, .now = sw_now_unix_s()};
+    struct scan_session s = {.inv = inv, .now = sw_now_unix_s()};
+    remote_lazy_init(&s.remote, inv);
     s.trivy = !strcmp(inv->program, "trivy");
     inv->arena->cap = (size_t)4 << 30; /* inventories of large images live in it */
     enum sw_code code = scan(&s, err);
     sw_scan_db_close(&s.db);
     sw_store_free(s.store);
+    remote_lazy_done(&s.remote);
     return code;
 }
 

@@ -1,4 +1,4 @@
-/* Images: finding the manifest, the configuration and the layers, wherever they are. */
+/* Images: finding the manifest, the configuration and the layers, and reading these. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,213 +7,21 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "base/map.h"
 #include "base/mem.h"
-#include "base/sys.h"
-#include "base/vec.h"
-#include "codec/compress.h"
-#include "codec/tar_reader.h"
 #include "oci/config.h"
 #include "oci/docker_archive.h"
 #include "oci/image_layout.h"
 #include "oci/manifest.h"
+#include "scan/origin_internal.h"
 #include "scan/read.h"
 #include "scan/scan.h"
-#include "store/blob.h"
 #include "store/tags.h"
-
-/* Where blobs come from: the store, a layout's directory, or the files of a tar archive. Opening
- * one is safe from several threads at once; reading documents uses the arena and is not. */
-struct place {
-    struct sw_store *store;
-    int dir;             /* of a layout; -1 */
-    int tar;             /* of an archive; -1 */
-    struct sw_map files; /* of an archive: path -> struct extent */
-    struct sw_arena *a;
-};
-
-struct extent {
-    uint64_t offset, size;
-};
-
-/* Bytes of one blob. */
-struct blob {
-    int fd; /* owned */
-    uint64_t offset, size;
-};
-
-static enum sw_code open_path(struct place *p, struct sw_str path, struct blob *ret,
-                              struct sw_error *err) {
-    struct stat st;
-    if (p->tar >= 0) {
-        const struct extent *e = sw_map_get(&p->files, path);
-        if (!e) return sw_fail(err, SW_NOT_FOUND, "the archive has no %.*s", SW_ARG(path));
-        int fd = fcntl(p->tar, F_DUPFD_CLOEXEC, 0);
-        if (fd < 0) return sw_fail_sys(err, errno, "opening the archive");
-        *ret = (struct blob){fd, e->offset, e->size};
-        return SW_OK;
-    }
-    int fd;
-    SW_FREE char *name = sw_strndup(path.ptr, path.len);
-    enum sw_code code = sw_open_beneath(p->dir, name, O_RDONLY, 0, &fd, err);
-    if (code) return code;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return sw_fail(err, SW_CORRUPT, "%.*s is not a file", SW_ARG(path));
-    }
-    *ret = (struct blob){fd, 0, (uint64_t)st.st_size};
-    return SW_OK;
-}
-
-static enum sw_code open_blob(struct place *p, const struct sw_digest *digest, struct blob *ret,
-                              struct sw_error *err) {
-    char path[SW_LAYOUT_PATH_MAX];
-    if (p->store) {
-        struct blob b = {.fd = -1};
-        enum sw_code code = sw_blob_open(p->store, digest, &b.fd, &b.size, err);
-        if (!code) *ret = b;
-        return code;
-    }
-    return open_path(p, sw_layout_blob_path(digest, path), ret, err);
-}
-
-/* A document, verified where its digest is known. */
-static enum sw_code read_document(struct place *p, struct sw_str path,
-                                  const struct sw_digest *digest, struct sw_str *ret,
-                                  struct sw_error *err) {
-    struct blob b = {.fd = -1};
-    enum sw_code code = path.len ? open_path(p, path, &b, err) : open_blob(p, digest, &b, err);
-    if (code) return code;
-    if (b.size > SW_OCI_DOCUMENT_MAX)
-        code = sw_fail(err, SW_LIMIT, "a document of %llu bytes", (unsigned long long)b.size);
-    if (!code) {
-        struct sw_scan_file file = {b.fd, b.offset};
-        struct sw_source source = sw_scan_file_source(&file, b.size);
-        char *to = sw_arena_alloc(p->a, (size_t)b.size + 1);
-        code = sw_source_read(&source, 0, to, (size_t)b.size, err);
-        *ret = sw_str_n(to, (size_t)b.size);
-    }
-    close(b.fd);
-    if (!code && sw_digest_is_set(digest)) {
-        struct sw_digest is = sw_digest_of((enum sw_digest_alg)digest->alg, *ret);
-        if (!sw_digest_eq(&is, digest))
-            code = sw_fail(err, SW_CORRUPT, "a document does not match its digest");
-    }
-    return code;
-}
-
-/* --- archives -------------------------------------------------------------------------------- */
-
-struct tar_stream {
-    int fd;
-    uint64_t start, offset; /* of the chunk, and behind it */
-    char chunk[256 << 10];
-};
-
-static enum sw_code tar_chunk(void *context, struct sw_str *ret, struct sw_error *err) {
-    struct tar_stream *s = context;
-    ssize_t n = sw_sys_pread(s->fd, s->chunk, sizeof s->chunk, (off_t)s->offset);
-    if (n < 0) return sw_fail_sys(err, errno, "reading the archive");
-    s->start = s->offset;
-    s->offset += (uint64_t)n;
-    *ret = sw_str_n(s->chunk, (size_t)n);
-    return SW_OK;
-}
-
-/* Unpacks a compressed archive into a file of its own, so that it can be read at random. */
-static enum sw_code inflate(int *fd, const char *temp_dir, struct sw_error *err) {
-    enum { CHUNK = 256 << 10 };
-    uint8_t magic[SW_COMPRESS_MAGIC_SIZE];
-    ssize_t n = sw_sys_pread(*fd, magic, sizeof magic, 0);
-    if (n < 0) return sw_fail_sys(err, errno, "reading the archive");
-    if (sw_compression_detect(magic, (size_t)n) == SW_COMPRESS_NONE) return SW_OK;
-    SW_FD int to = open(temp_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (to < 0) return sw_fail_sys(err, errno, "making a file in %s", temp_dir);
-    SW_FREE uint8_t *in = sw_malloc(CHUNK), *out = sw_malloc(CHUNK);
-    struct sw_decompressor *d = sw_decompressor_new(SW_SCAN_LAYER_BYTES_MAX);
-    struct sw_codec_io io = {0};
-    enum sw_code code = SW_OK;
-    off_t at = 0;
-    while (!code && !io.done) {
-        if (io.in_len == 0 && !io.last) {
-            n = sw_sys_pread(*fd, in, CHUNK, at);
-            if (n < 0)
-                code = sw_fail_sys(err, errno, "reading the archive");
-            else
-                at += n;
-            io.in = in;
-            io.in_len = n > 0 ? (size_t)n : 0;
-            io.last = n == 0;
-        }
-        io.out = out;
-        io.out_len = CHUNK;
-        if (!code) code = sw_decompress(d, &io, err);
-        if (!code) code = sw_write_full(to, out, CHUNK - io.out_len, err);
-    }
-    sw_decompressor_free(d);
-    if (code) return code;
-    close(*fd);
-    *fd = sw_take_fd(&to);
-    return SW_OK;
-}
-
-/* Where an entry's content stands: its first piece is lent out of the chunk at hand. */
-static enum sw_code find_content(const struct tar_stream *s, struct sw_tar_reader *r,
-                                 const struct sw_tar_entry *entry, struct extent *ret,
-                                 struct sw_error *err) {
-    struct sw_tar_piece piece;
-    ret->size = entry->size;
-    if (entry->size == 0) return SW_OK;
-    enum sw_code code = sw_tar_read(r, &piece, err);
-    if (code) return code;
-    uintptr_t at = (uintptr_t)piece.bytes.ptr, chunk = (uintptr_t)s->chunk;
-    if (piece.hole || at < chunk || at >= chunk + sizeof s->chunk)
-        return sw_fail(err, SW_UNSUPPORTED, "the archive holds %.*s as a sparse file",
-                       SW_ARG(entry->path));
-    ret->offset = s->start + (at - chunk);
-    return SW_OK;
-}
-
-/* The places of all files in the archive. Legacy archives link equal layers. */
-static enum sw_code index_archive(struct place *p, struct sw_error *err) {
-    SW_FREE struct tar_stream *s = sw_calloc(1, sizeof *s);
-    SW_TAR_READER struct sw_tar_reader r;
-    SW_BUF struct sw_buf scratch;
-    s->fd = p->tar;
-    sw_buf_init(&scratch, 0);
-    struct sw_tar_source source = {tar_chunk, s};
-    struct sw_tar_limits limits = {.entries = 1000000};
-    sw_tar_reader_init(&r, source, &limits);
-    const struct sw_tar_entry *entry = NULL;
-    enum sw_code code;
-    while (!(code = sw_tar_next(&r, &entry, err)) && entry) {
-        struct sw_str path, target;
-        code = sw_tar_clean_path(entry->path, &scratch, &path, err);
-        if (code) return code;
-        path = sw_arena_str(p->a, path);
-        if (entry->type == SW_TAR_FILE) {
-            struct extent *e = SW_NEW(p->a, struct extent);
-            code = find_content(s, &r, entry, e, err);
-            if (code) return code;
-            sw_map_put(&p->files, path, e);
-            continue;
-        }
-        if (entry->type != SW_TAR_SYMLINK && entry->type != SW_TAR_HARDLINK) continue;
-        target = entry->linkname;
-        if (sw_str_starts(target, SW_STR("../"))) target = sw_str_from(target, 3);
-        code = sw_tar_clean_path(target, &scratch, &target, err);
-        if (code) return code;
-        void *e = sw_map_get(&p->files, target);
-        if (e) sw_map_put(&p->files, path, e);
-    }
-    if (code) return sw_context(err, "reading the archive");
-    return sw_arena_check(p->a, "the archive's list of files", err);
-}
 
 /* --- from a name to layers ------------------------------------------------------------------- */
 
 struct layer {
     struct sw_digest blob, diff_id;
+    uint64_t size;
     struct sw_str path; /* in a docker archive */
 };
 
@@ -224,10 +32,10 @@ struct image {
     size_t n_layers;
 };
 
-static enum sw_code read_config(struct place *p, struct sw_str path, const struct sw_digest *digest,
+static enum sw_code read_config(struct origin *p, struct sw_str path, const struct sw_descriptor *d,
                                 struct image *image, struct sw_error *err) {
     struct sw_str bytes;
-    enum sw_code code = read_document(p, path, digest, &bytes, err);
+    enum sw_code code = origin_document(p, path, d, &bytes, err);
     if (!code) code = sw_image_config_parse(p->a, bytes, &image->config, err);
     if (code) return sw_context(err, "the image's configuration");
     if (image->config.n_diff_ids != image->n_layers)
@@ -238,7 +46,7 @@ static enum sw_code read_config(struct place *p, struct sw_str path, const struc
     return SW_OK;
 }
 
-static enum sw_code choose_platform(struct place *p, const char *text, const struct sw_index *index,
+static enum sw_code choose_platform(struct origin *p, const char *text, const struct sw_index *index,
                                     const struct sw_descriptor **ret, struct sw_error *err) {
     struct utsname uts;
     struct sw_platform want;
@@ -256,11 +64,11 @@ static enum sw_code choose_platform(struct place *p, const char *text, const str
                    SW_ARG(have));
 }
 
-static enum sw_code read_manifest(struct place *p, const struct sw_descriptor *d,
+static enum sw_code read_manifest(struct origin *p, const struct sw_descriptor *d,
                                   const char *platform, unsigned depth, struct image *image,
                                   struct sw_error *err) {
     struct sw_str bytes;
-    enum sw_code code = read_document(p, SW_STR(""), &d->digest, &bytes, err);
+    enum sw_code code = origin_manifest(p, d, &bytes, err);
     if (code) return sw_context(err, "the image's manifest");
     enum sw_media_kind kind = sw_media_type_of(d->media_type).kind;
     if (kind == SW_MEDIA_OTHER) kind = sw_manifest_sniff(p->a, bytes);
@@ -278,46 +86,47 @@ static enum sw_code read_manifest(struct place *p, const struct sw_descriptor *d
     image->digest = d->digest;
     image->n_layers = m.n_layers;
     image->layers = sw_arena_array(p->a, m.n_layers, sizeof *image->layers);
-    for (size_t i = 0; i < m.n_layers; i++) image->layers[i].blob = m.layers[i].digest;
-    return read_config(p, SW_STR(""), &m.config.digest, image, err);
+    for (size_t i = 0; i < m.n_layers; i++) {
+        image->layers[i].blob = m.layers[i].digest;
+        image->layers[i].size = (uint64_t)m.layers[i].size;
+    }
+    return read_config(p, SW_STR(""), &m.config, image, err);
 }
 
-static enum sw_code read_layout(struct place *p, const char *name, const char *platform,
+static enum sw_code read_layout(struct origin *p, const char *name, const char *platform,
                                 struct image *image, struct sw_error *err) {
-    struct sw_digest none = {0};
     struct sw_str bytes;
     struct sw_index index;
     const struct sw_descriptor *d;
-    enum sw_code code = read_document(p, SW_STR(SW_LAYOUT_INDEX), &none, &bytes, err);
+    enum sw_code code = origin_document(p, SW_STR(SW_LAYOUT_INDEX), NULL, &bytes, err);
     if (!code) code = sw_index_parse(p->a, bytes, SW_STR(SW_MT_OCI_INDEX), &index, err);
     if (!code) code = sw_layout_find(p->a, &index, sw_str(name ? name : ""), &d, err);
     return code ? code : read_manifest(p, d, platform, 0, image, err);
 }
 
-static enum sw_code read_docker(struct place *p, const char *name, struct image *image,
+static enum sw_code read_docker(struct origin *p, const char *name, struct image *image,
                                 struct sw_error *err) {
-    struct sw_digest none = {0};
     struct sw_str bytes;
     struct sw_docker_archive archive;
     const struct sw_docker_image *found;
-    enum sw_code code = read_document(p, SW_STR(SW_DOCKER_ARCHIVE_MANIFEST), &none, &bytes, err);
+    enum sw_code code = origin_document(p, SW_STR(SW_DOCKER_ARCHIVE_MANIFEST), NULL, &bytes, err);
     if (!code) code = sw_docker_archive_parse(p->a, bytes, &archive, err);
     if (!code) code = sw_docker_archive_find(p->a, &archive, sw_str(name ? name : ""), &found, err);
     if (code) return code;
     image->n_layers = found->layers.len;
     image->layers = sw_arena_array(p->a, image->n_layers, sizeof *image->layers);
     for (size_t i = 0; i < image->n_layers; i++) image->layers[i].path = found->layers.ptr[i];
-    code = read_document(p, found->config, &none, &bytes, err);
+    code = origin_document(p, found->config, NULL, &bytes, err);
     if (code) return code;
     image->digest = sw_digest_of(SW_SHA256, bytes);
-    return read_config(p, found->config, &none, image, err);
+    return read_config(p, found->config, NULL, image, err);
 }
 
 /* --- layers ---------------------------------------------------------------------------------- */
 
 struct job {
     const struct sw_scan_options *options;
-    struct place *place;
+    struct origin *origin;
     const struct layer *layer;
     struct sw_buf file; /* the inventory as it is kept */
     uint64_t bytes;
@@ -371,18 +180,19 @@ static void run_job(void *argument) {
     sw_buf_reset(&j->file);
     struct sw_arena a;
     sw_arena_init(&a, (size_t)1 << 30);
-    j->code = j->layer->path.len ? open_path(j->place, j->layer->path, &b, &j->err)
-                                 : open_blob(j->place, &j->layer->blob, &b, &j->err);
+    j->code = j->layer->path.len
+                  ? origin_open_path(j->origin, j->layer->path, &b, &j->err)
+                  : origin_open_blob(j->origin, &j->layer->blob, j->layer->size, &b, &j->err);
     if (!j->code)
-        j->code = sw_scan_read_layer(&a, b.fd, b.offset, b.size, &j->layer->diff_id,
-                                     j->options->temp_dir, &layer, &j->err);
+        j->code = sw_scan_read_layer(&a, b.fd, b.offset, b.download ? SW_SCAN_TO_END : b.size,
+                                     &j->layer->diff_id, j->options->temp_dir, &layer, &j->err);
+    j->code = blob_close(&b, j->code, &j->err);
     if (!j->code) {
         sw_scan_layer_write(&layer, &j->file);
         j->bytes = layer.bytes;
         j->code = sw_buf_check(&j->file, "the layer's inventory", &j->err);
     }
     if (!j->code) keep(j->options->cache_dir, &j->layer->diff_id, &j->file);
-    sw_closep(&b.fd);
     sw_arena_done(&a);
 }
 
@@ -405,7 +215,7 @@ static void describe_layers(struct sw_arena *a, const struct image *image,
 }
 
 static enum sw_code read_layers(struct sw_arena *a, const struct sw_scan_options *options,
-                                struct place *place, const struct image *image,
+                                struct origin *origin, const struct image *image,
                                 struct sw_inventory *ret, struct sw_scan_stats *stats,
                                 struct sw_error *err) {
     struct job *jobs = sw_arena_array(a, image->n_layers, sizeof *jobs);
@@ -413,7 +223,7 @@ static enum sw_code read_layers(struct sw_arena *a, const struct sw_scan_options
     unsigned step = sw_progress_step(options->progress, SW_STR("read layers"));
     sw_progress_start(options->progress, step);
     for (size_t i = 0; i < image->n_layers; i++) {
-        jobs[i] = (struct job){.options = options, .place = place, .layer = &image->layers[i]};
+        jobs[i] = (struct job){.options = options, .origin = origin, .layer = &image->layers[i]};
         sw_buf_init(&jobs[i].file, (size_t)1 << 30);
         if (group)
             sw_group_submit(group, run_job, &jobs[i]);
@@ -453,7 +263,7 @@ static enum sw_code read_layers(struct sw_arena *a, const struct sw_scan_options
 /* --- targets --------------------------------------------------------------------------------- */
 
 static enum sw_code scan_archive(struct sw_arena *a, const struct sw_scan_options *options,
-                                 struct place *p, struct sw_inventory *ret,
+                                 struct origin *p, struct sw_inventory *ret,
                                  struct sw_scan_stats *stats, struct sw_error *err) {
     struct stat st;
     struct image image = {0};
@@ -465,8 +275,7 @@ static enum sw_code scan_archive(struct sw_arena *a, const struct sw_scan_option
         code = read_layout(p, options->name, options->platform, &image, err);
     } else {
         p->tar = fd;
-        code = inflate(&p->tar, options->temp_dir, err);
-        if (!code) code = index_archive(p, err);
+        code = origin_index_archive(p, options->temp_dir, err);
         if (!code && sw_map_has(&p->files, SW_STR(SW_DOCKER_ARCHIVE_MANIFEST)))
             code = read_docker(p, options->name, &image, err);
         else if (!code && sw_map_has(&p->files, SW_STR(SW_LAYOUT_INDEX)))
@@ -478,13 +287,45 @@ static enum sw_code scan_archive(struct sw_arena *a, const struct sw_scan_option
     return code;
 }
 
-static enum sw_code scan_store(struct sw_arena *a, const struct sw_scan_options *options,
-                               struct place *p, struct sw_inventory *ret,
+static enum sw_code scan_registry(struct sw_arena *a, const struct sw_scan_options *options,
+                                  struct origin *p, struct sw_inventory *ret,
+                                  struct sw_scan_stats *stats, struct sw_error *err) {
+    struct sw_reference ref;
+    struct sw_descriptor target = {0};
+    struct image image = {0};
+    char text[SW_DIGEST_TEXT_MAX];
+    struct sw_str name = sw_str(options->target);
+    if (sw_str_starts(name, SW_STR(SW_SCAN_REGISTRY_PREFIX)))
+        name = sw_str_from(name, strlen(SW_SCAN_REGISTRY_PREFIX));
+    enum sw_code code = sw_reference_parse(a, name, &ref, err);
+    if (!code) code = options->remote(options->remote_context, &p->remote, err);
+    if (code) return code;
+    sw_reference_default_tag(&ref);
+    p->repo = sw_repository_of(&ref);
+    struct sw_str what =
+        sw_digest_is_set(&ref.digest) ? sw_digest_format(&ref.digest, text) : ref.tag;
+    code = sw_remote_manifest_get(p->remote, a, p->repo, what, &target, &p->known_bytes, err);
+    p->known = target.digest;
+    if (!code) code = read_manifest(p, &target, options->platform, 0, &image, err);
+    return code ? code : read_layers(a, options, p, &image, ret, stats, err);
+}
+
+/* As trivy does: what is here goes before what is elsewhere, unless the name says otherwise. */
+static enum sw_code scan_image(struct sw_arena *a, const struct sw_scan_options *options,
+                               struct origin *p, struct sw_inventory *ret,
                                struct sw_scan_stats *stats, struct sw_error *err) {
     struct sw_image found;
     struct image image = {0};
+    bool named = sw_str_starts(sw_str(options->target), SW_STR(SW_SCAN_REGISTRY_PREFIX));
+    if (options->remote && (named || !options->store))
+        return scan_registry(a, options, p, ret, stats, err);
     p->store = options->store;
     enum sw_code code = sw_tags_resolve(options->store, a, sw_str(options->target), &found, err);
+    if (code == SW_NOT_FOUND && options->remote) {
+        p->store = NULL;
+        code = scan_registry(a, options, p, ret, stats, err);
+        return code ? sw_context(err, "it is not in the local store; from its registry") : SW_OK;
+    }
     if (!code) code = read_manifest(p, &found.target, options->platform, 0, &image, err);
     return code ? code : read_layers(a, options, p, &image, ret, stats, err);
 }
@@ -521,11 +362,11 @@ enum sw_code sw_scan_inventory(struct sw_arena *a, const struct sw_scan_options 
     static const char *const kinds[] = {"image", "image", "rootfs", "binary", "sbom"};
     struct sw_inventory inventory = {.target = sw_arena_str(a, sw_str(options->target)),
                                      .target_kind = kinds[options->kind]};
-    struct place p = {.dir = -1, .tar = -1, .a = a};
+    struct origin p = {.dir = -1, .tar = -1, .a = a};
     enum sw_code code = SW_OK;
     switch (options->kind) {
     case SW_SCAN_IMAGE:
-        code = scan_store(a, options, &p, &inventory, stats, err);
+        code = scan_image(a, options, &p, &inventory, stats, err);
         break;
     case SW_SCAN_ARCHIVE:
         code = scan_archive(a, options, &p, &inventory, stats, err);
@@ -538,9 +379,7 @@ enum sw_code sw_scan_inventory(struct sw_arena *a, const struct sw_scan_options 
         code = scan_sbom_file(a, options, &inventory, err);
         break;
     }
-    sw_closep(&p.dir);
-    sw_closep(&p.tar);
-    sw_map_done(&p.files);
+    origin_done(&p);
     if (code) return sw_context(err, "scanning %s", options->target);
     *ret = inventory;
     return SW_OK;
@@ -549,7 +388,7 @@ enum sw_code sw_scan_inventory(struct sw_arena *a, const struct sw_scan_options 
 enum sw_code sw_scan_known(struct sw_arena *a, struct sw_store *store, const char *cache_dir,
                            const struct sw_descriptor *target, struct sw_inventory *ret,
                            struct sw_error *err) {
-    struct place p = {.store = store, .dir = -1, .tar = -1, .a = a};
+    struct origin p = {.store = store, .dir = -1, .tar = -1, .a = a};
     struct image image = {0};
     struct sw_inventory inventory = {.target_kind = "image"};
     enum sw_code code = read_manifest(&p, target, NULL, 0, &image, err);

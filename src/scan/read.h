@@ -11,6 +11,9 @@
 /* What is read of one layer in all; a bomb ends here. */
 #define SW_SCAN_LAYER_BYTES_MAX ((uint64_t)256 << 30)
 
+/* As a size: fd is a pipe or socket that is read to its end. */
+#define SW_SCAN_TO_END UINT64_MAX
+
 /* Reads a layer's archive, plain or compressed, from size bytes at offset of fd, in one pass.
  * diff_id: what its content must be (SW_CORRUPT otherwise); unset: it is computed. temp_dir: where
  * large programs are spooled. Everything returned is in the arena. */

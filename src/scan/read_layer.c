@@ -26,7 +26,20 @@ struct stream {
     uint8_t in[IN_SIZE], out[OUT_SIZE];
 };
 
+/* From a pipe: what is there, until its other end is closed. */
+static enum sw_code fill_to_end(struct stream *s, struct sw_error *err) {
+    ssize_t n;
+    do n = read(s->fd, s->in, IN_SIZE);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return sw_fail_sys(err, errno, "reading the layer");
+    s->io.in = s->in;
+    s->io.in_len = (size_t)n;
+    s->io.last = n == 0;
+    return SW_OK;
+}
+
 static enum sw_code fill(struct stream *s, struct sw_error *err) {
+    if (s->left == SW_SCAN_TO_END) return fill_to_end(s, err);
     size_t want = s->left < IN_SIZE ? (size_t)s->left : IN_SIZE;
     ssize_t n = sw_sys_pread(s->fd, s->in, want, (off_t)s->offset);
     if (n < 0) return sw_fail_sys(err, errno, "reading the layer");

@@ -9,23 +9,32 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "oci/descriptor.h"
+#include "remote/remote.h"
 #include "scan/inventory.h"
 #include "store/store.h"
 
 enum sw_scan_target_kind {
-    SW_SCAN_IMAGE,     /* in the local store, by name, digest or id */
+    SW_SCAN_IMAGE,     /* in the local store, by name, digest or id, else in its registry */
     SW_SCAN_ARCHIVE,   /* a file (docker or OCI archive, compressed or not) or an OCI layout */
     SW_SCAN_ROOTFS,    /* a directory */
     SW_SCAN_PROGRAM,   /* one file */
     SW_SCAN_SBOM_FILE, /* CycloneDX or SPDX JSON */
 };
 
+/* Before a name: in its registry, whatever the local store has. */
+#define SW_SCAN_REGISTRY_PREFIX "docker://"
+
+/* Gives a session with registries when one is needed; it stays the giver's. */
+typedef enum sw_code sw_scan_remote(void *context, struct sw_remote **ret, struct sw_error *err);
+
 struct sw_scan_options {
     enum sw_scan_target_kind kind;
     const char *target;
     const char *name;             /* of the image within an archive; NULL: the only one */
     const char *platform;         /* "linux/arm64"; NULL: this host's */
-    struct sw_store *store;       /* of SW_SCAN_IMAGE; NULL otherwise */
+    struct sw_store *store;       /* of SW_SCAN_IMAGE; NULL: registries only */
+    sw_scan_remote *remote;       /* of SW_SCAN_IMAGE; NULL: the store only */
+    void *remote_context;
     const char *cache_dir;        /* of layers' inventories; NULL: none are kept */
     const char *temp_dir;         /* where large files are spooled */
     struct sw_pool *pool;         /* NULL: one layer after the other */
