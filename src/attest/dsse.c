@@ -3,8 +3,6 @@
 #include "codec/base64.h"
 #include "codec/json_writer.h"
 
-#define STATEMENT_TYPE "application/vnd.in-toto+json"
-
 struct sw_str sw_dsse_pae(struct sw_arena *a, struct sw_str type, struct sw_str body) {
     struct sw_buf b SW_BUF = {0};
     sw_buf_init(&b, SW_ATTEST_BYTES_MAX * 2);
@@ -52,7 +50,7 @@ enum sw_code sw_dsse_open(struct sw_arena *a, struct sw_str envelope, struct sw_
     if (code) return sw_context(err, "attestation");
     code = check_signatures(a, root, sw_dsse_pae(a, type, body), keys, n_keys, err);
     if (code) return sw_context(err, "attestation");
-    if (!sw_str_is(type, STATEMENT_TYPE))
+    if (!sw_str_is(type, SW_MT_STATEMENT))
         return sw_fail(err, SW_SYNTAX, "attestation: it signs %.*s, not a statement", SW_ARG(type));
     code = sw_json_parse(a, body, &limits, &statement, err);
     if (!code) code = sw_json_need_str(statement, "_type", &statement_type, err);
@@ -75,6 +73,38 @@ bool sw_statement_is_about(const struct sw_statement *s, const struct sw_digest 
         if (v && v->type == SW_JSON_STRING && sw_str_eq(v->text, hex)) return true;
     }
     return false;
+}
+
+enum sw_code sw_statement_write(struct sw_arena *a, const char *predicate_type,
+                                const struct sw_statement_subject *subjects, size_t n_subjects,
+                                struct sw_str predicate, struct sw_str *ret, struct sw_error *err) {
+    struct sw_buf out SW_BUF = {0};
+    struct sw_json_writer w;
+    char text[SW_DIGEST_TEXT_MAX];
+    sw_buf_init(&out, SW_ATTEST_BYTES_MAX);
+    sw_json_writer_init(&w, &out, 0);
+    sw_json_begin_object(&w);
+    sw_json_put_text(&w, "_type", "https://in-toto.io/Statement/v1");
+    sw_json_key(&w, "subject");
+    sw_json_begin_array(&w);
+    for (size_t i = 0; i < n_subjects; i++) {
+        const struct sw_digest *d = &subjects[i].digest;
+        sw_json_begin_object(&w);
+        sw_json_put_str(&w, "name", subjects[i].name);
+        sw_json_key(&w, "digest");
+        sw_json_begin_object(&w);
+        sw_json_put_str(&w, sw_digest_alg_name((enum sw_digest_alg)d->alg), sw_digest_hex(d, text));
+        sw_json_end_object(&w);
+        sw_json_end_object(&w);
+    }
+    sw_json_end_array(&w);
+    sw_json_put_text(&w, "predicateType", predicate_type);
+    sw_json_key(&w, "predicate");
+    sw_json_raw(&w, predicate);
+    sw_json_end_object(&w);
+    enum sw_code code = sw_buf_check(&out, "a statement", err);
+    if (!code) *ret = sw_arena_str(a, sw_buf_str(&out));
+    return code;
 }
 
 enum sw_code sw_dsse_seal(struct sw_arena *a, struct sw_str type, struct sw_str body,

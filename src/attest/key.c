@@ -79,30 +79,78 @@ static enum sw_code key_new(struct sw_key **ret, struct sw_error *err) {
     return SW_OK;
 }
 
+/* Takes a private key in this form apart; the public half comes from it. */
+static enum sw_code import_private(struct sw_key *k, gnutls_datum_t bytes,
+                                   gnutls_x509_crt_fmt_t form, struct sw_error *err) {
+    gnutls_x509_privkey_t x = NULL;
+    int rc = gnutls_privkey_init(&k->private);
+    if (rc >= 0) rc = gnutls_x509_privkey_init(&x);
+    if (rc >= 0) rc = gnutls_x509_privkey_import2(x, &bytes, form, NULL, 0);
+    if (rc >= 0) rc = gnutls_privkey_import_x509(k->private, x, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
+    if (rc < 0 && x) gnutls_x509_privkey_deinit(x);
+    if (rc >= 0) rc = gnutls_pubkey_import_privkey(k->public, k->private, 0, 0);
+    return rc < 0 ? tls_fail(err, rc, "reading a signing key") : settle(k, err);
+}
+
+/* An Ed25519 key in PKCS #8 is this and its 32 bytes (RFC 8410); GnuTLS derives the public point
+ * only from that form. */
+static const unsigned char pkcs8_head[16] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
+                                             0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
+
 enum sw_code sw_key_from_seed(struct sw_str seed, struct sw_key **ret, struct sw_error *err) {
     struct sw_key *k SW_CLEANUP(sw_key_freep) = NULL;
     if (seed.len != SW_ED25519_SEED)
         return sw_fail(err, SW_CORRUPT, "an Ed25519 seed of %zu bytes", seed.len);
     enum sw_code code = key_new(&k, err);
     if (code) return code;
-    int rc = gnutls_privkey_init(&k->private);
-    /* GnuTLS derives the public point only from a key in PKCS #8. */
-    gnutls_x509_privkey_t x = NULL;
-    unsigned char der[48] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
-                             0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
-    memcpy(der + 16, seed.ptr, SW_ED25519_SEED);
-    gnutls_datum_t pkcs8 = {der, sizeof der};
-    if (rc >= 0) rc = gnutls_x509_privkey_init(&x);
-    if (rc >= 0) rc = gnutls_x509_privkey_import2(x, &pkcs8, GNUTLS_X509_FMT_DER, NULL, 0);
-    if (rc >= 0) rc = gnutls_privkey_import_x509(k->private, x, GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE);
-    if (rc < 0 && x) gnutls_x509_privkey_deinit(x);
+    unsigned char der[sizeof pkcs8_head + SW_ED25519_SEED];
+    memcpy(der, pkcs8_head, sizeof pkcs8_head);
+    memcpy(der + sizeof pkcs8_head, seed.ptr, SW_ED25519_SEED);
+    code = import_private(k, (gnutls_datum_t){der, sizeof der}, GNUTLS_X509_FMT_DER, err);
     explicit_bzero(der, sizeof der);
-    if (rc >= 0) rc = gnutls_pubkey_import_privkey(k->public, k->private, 0, 0);
-    if (rc < 0) return tls_fail(err, rc, "making a signing key");
-    code = settle(k, err);
     if (code) return code;
     *ret = k;
     k = NULL;
+    return SW_OK;
+}
+
+enum sw_code sw_key_private_from_pem(struct sw_str pem, struct sw_key **ret, struct sw_error *err) {
+    struct sw_key *k SW_CLEANUP(sw_key_freep) = NULL;
+    if (sw_str_find(pem, SW_STR("ENCRYPTED")) != SIZE_MAX)
+        return sw_fail(err, SW_UNSUPPORTED, "the signing key is encrypted: decrypt it first");
+    if (sw_str_find(pem, SW_STR("PRIVATE KEY-----")) == SIZE_MAX)
+        return sw_fail(err, SW_SYNTAX, "not a private key in PEM");
+    enum sw_code code = key_new(&k, err);
+    if (!code) code = import_private(k, datum(pem), GNUTLS_X509_FMT_PEM, err);
+    if (code) return code;
+    *ret = k;
+    k = NULL;
+    return SW_OK;
+}
+
+struct sw_str sw_key_seed_pem(struct sw_arena *a, const uint8_t seed[SW_ED25519_SEED]) {
+    char der[sizeof pkcs8_head + SW_ED25519_SEED];
+    struct sw_buf b;
+    memcpy(der, pkcs8_head, sizeof pkcs8_head);
+    memcpy(der + sizeof pkcs8_head, seed, SW_ED25519_SEED);
+    sw_buf_init(&b, 128);
+    sw_base64_encode(&b, sw_str_n(der, sizeof der), 0);
+    struct sw_str pem =
+        sw_arena_printf(a, "-----BEGIN PRIVATE KEY-----\n%.*s\n-----END PRIVATE KEY-----\n",
+                        SW_ARG(sw_buf_str(&b)));
+    explicit_bzero(der, sizeof der);
+    explicit_bzero(b.ptr, b.len);
+    sw_buf_done(&b);
+    return pem;
+}
+
+enum sw_code sw_key_public_pem(const struct sw_key *k, struct sw_arena *a, struct sw_str *ret,
+                               struct sw_error *err) {
+    gnutls_datum_t pem = {0};
+    int rc = gnutls_pubkey_export2(k->public, GNUTLS_X509_FMT_PEM, &pem);
+    if (rc < 0) return tls_fail(err, rc, "writing a public key");
+    *ret = sw_arena_str(a, sw_str_n((char *)pem.data, pem.size));
+    gnutls_free(pem.data);
     return SW_OK;
 }
 

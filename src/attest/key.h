@@ -19,6 +19,15 @@ struct sw_key;
 /* An Ed25519 pair from its 32 secret bytes. */
 SW_NODISCARD enum sw_code sw_key_from_seed(struct sw_str seed, struct sw_key **ret,
                                            struct sw_error *err);
+/* A pair from PEM without a password: PKCS #8 ("BEGIN PRIVATE KEY"), as `openssl genpkey` and
+ * sw_key_seed_pem() write it, or the older forms for ECDSA and RSA. */
+SW_NODISCARD enum sw_code sw_key_private_from_pem(struct sw_str pem, struct sw_key **ret,
+                                                  struct sw_error *err);
+/* The secret bytes of an Ed25519 pair as PKCS #8 in PEM. Arena; wipe it after use. */
+struct sw_str sw_key_seed_pem(struct sw_arena *a, const uint8_t seed[SW_ED25519_SEED]);
+/* The public half as PEM ("BEGIN PUBLIC KEY"). */
+SW_NODISCARD enum sw_code sw_key_public_pem(const struct sw_key *k, struct sw_arena *a,
+                                            struct sw_str *ret, struct sw_error *err);
 /* A public key in PEM ("BEGIN PUBLIC KEY", or a certificate's). */
 SW_NODISCARD enum sw_code sw_key_from_pem(struct sw_str pem, struct sw_key **ret,
                                           struct sw_error *err);

@@ -22,7 +22,7 @@ static const struct sw_option options[] = {
     {"plan", 0, NULL, "group the images by what clears them"},
     {"changed", 0, NULL, "only images whose advisories changed since they were last judged"},
     {"policy", 0, "FILE", "the rules of the verdict (YAML)"},
-    {"db", 0, "FILE", "use this advisory database"},
+    SCAN_DB_OPTIONS,
     {"go-newest", 0, "N", "the newest Go line that exists (27 for 1.27), if the advisories lag"},
     {NULL},
 };
@@ -217,7 +217,7 @@ static void print_plan(const struct session *s) {
 /* --- the command ----------------------------------------------------------------------------- */
 
 static enum sw_code open_all(struct session *s, struct sw_error *err) {
-    const char *file = sw_opt(s->inv, "db"), *policy = sw_opt(s->inv, "policy");
+    const char *policy = sw_opt(s->inv, "policy");
     uint64_t newest = 0;
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
     if (!code) code = sw_opt_u64(s->inv, "go-newest", &newest, err);
@@ -230,9 +230,7 @@ static enum sw_code open_all(struct session *s, struct sw_error *err) {
             code = sw_policy_parse(s->inv->arena, sw_arena_str(s->inv->arena, sw_buf_str(&text)),
                                    &s->policy, err);
     }
-    if (!code)
-        code =
-            file ? sw_scan_db_open_file(file, &s->db, err) : sw_scan_db_open(s->dir, &s->db, err);
+    if (!code) code = sw_scan_database_open(s->inv, s->dir, &s->db, err);
     if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
     if (!code)
         code = sw_go_support_read(s->inv->arena, &s->db.advdb, (unsigned)newest, &s->support, err);

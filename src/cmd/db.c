@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/proc.h"
 #include "cmd/scan_state.h"
+#include "cmd/signing.h"
 #include "cmd/table.h"
 #include "codec/hex.h"
 #include "codec/json_writer.h"
@@ -149,62 +150,146 @@ const struct sw_command sw_cmd_db_status = {
 
 /* --- verify, export, import ------------------------------------------------------------------ */
 
+static const struct sw_option verify_options[] = {
+    {"key", 0, "FILE", "the public key that signed it (SLIPWAY_DB_KEY)"},
+    {"signature", 0, "FILE", "where its signature is (the file's name and .sig)"},
+    {NULL},
+};
+
 static enum sw_code run_verify(struct sw_invocation *inv, struct sw_error *err) {
     SW_SCAN_DB struct sw_scan_db db = {0};
-    enum sw_code code =
-        inv->n_args ? sw_scan_db_open_file(inv->args[0], &db, err) : open_db(inv, &db, err);
+    const char *root, *dir;
+    enum sw_code code = sw_scan_state_dir(inv, &root, &dir, err);
+    if (code) return code;
+    const char *given = sw_opt(inv, "key");
+    const char *path =
+        inv->n_args ? inv->args[0] : sw_arena_printf(inv->arena, "%s/%s", dir, SW_SCAN_DB_NAME).ptr;
+    /* What was compiled here bears no signature: it is asked for only where that is meant. */
+    const char *key = given || inv->n_args ? sw_scan_db_key(inv, given, dir) : NULL;
+    code = sw_scan_db_open_file(path, &db, err);
     if (!code) code = sw_advdb_verify(&db.advdb, err);
-    if (!code) printf("every page and the digest match\n");
-    return code;
+    if (!code && key)
+        code = sw_scan_db_check_signature(inv, &db, path, sw_opt(inv, "signature"), key, err);
+    if (code) return code;
+    printf("every page and the digest match\n");
+    if (key) printf("signed by the key in %s\n", key);
+    return SW_OK;
 }
 
 const struct sw_command sw_cmd_db_verify = {
     .name = "db verify",
     .args = "[FILE]",
-    .summary = "Check every byte of the advisory database",
+    .summary = "Check every byte of the advisory database, and its signature",
+    .options = verify_options,
     .max_args = 1,
     .run = run_verify,
 };
 
+static const struct sw_option export_options[] = {
+    {"sign-key", 0, "FILE", "sign it with this private key: FILE.sig"},
+    {NULL},
+};
+
+/* The directory and the name of a path. */
+static enum sw_code open_parent(struct sw_invocation *inv, const char *path, int *ret,
+                                const char **ret_name, struct sw_error *err) {
+    const char *slash = strrchr(path, '/');
+    const char *dir = !slash ? "."
+                      : slash == path
+                          ? "/"
+                          : sw_arena_cstr(inv->arena, sw_str_n(path, (size_t)(slash - path)));
+    *ret_name = slash ? slash + 1 : path;
+    return sw_open_at(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, ret, err);
+}
+
+static enum sw_code sign_database(struct sw_invocation *inv, const struct sw_scan_db *db,
+                                  const char *key, const char *name, struct sw_str *ret,
+                                  struct sw_error *err) {
+    struct sw_statement_subject subject = {sw_str(name),
+                                           sw_digest_of(SW_SHA256, sw_str_n(db->map, db->size))};
+    struct sw_str manifest;
+    enum sw_code code = sw_advdb_manifest(&db->advdb, &manifest, err);
+    return code ? code
+                : signing_seal(inv->arena, key, SW_PREDICATE_DB, &subject, 1, manifest, ret, err);
+}
+
 static enum sw_code run_export(struct sw_invocation *inv, struct sw_error *err) {
     SW_SCAN_DB struct sw_scan_db db = {0};
+    SW_FD int fd = -1;
+    const char *path = inv->args[0], *name, *key = sw_opt(inv, "sign-key");
+    struct sw_str signature = {0};
     enum sw_code code = open_db(inv, &db, err);
     if (!code) code = sw_advdb_verify(&db.advdb, err);
     if (code) return code;
-    if (!strcmp(inv->args[0], "-")) return sw_write_full(STDOUT_FILENO, db.map, db.size, err);
-    const char *slash = strrchr(inv->args[0], '/');
-    const char *dir =
-        !slash ? "."
-        : slash == inv->args[0]
-            ? "/"
-            : sw_arena_cstr(inv->arena, sw_str_n(inv->args[0], (size_t)(slash - inv->args[0])));
-    SW_FD int fd = -1;
-    code = sw_open_at(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, &fd, err);
-    if (!code)
-        code = sw_write_file_at(fd, slash ? slash + 1 : inv->args[0], 0644,
-                                sw_str_n(db.map, db.size), err);
+    if (!strcmp(path, "-")) {
+        if (key) return sw_fail(err, SW_USAGE, "--sign-key needs a FILE to put FILE.sig beside");
+        return sw_write_full(STDOUT_FILENO, db.map, db.size, err);
+    }
+    code = open_parent(inv, path, &fd, &name, err);
+    if (!code && key) code = sign_database(inv, &db, key, name, &signature, err);
+    if (!code) code = sw_write_file_at(fd, name, 0644, sw_str_n(db.map, db.size), err);
+    const char *sig_name = sw_arena_printf(inv->arena, "%s%s", name, SW_SCAN_DB_SIGNATURE).ptr;
+    if (!code && key) code = sw_write_file_at(fd, sig_name, 0644, signature, err);
     return code;
 }
 
 const struct sw_command sw_cmd_db_export = {
     .name = "db export",
-    .args = "FILE|-",
-    .summary = "Write the advisory database to a file, for a machine without network",
+    .args = "[--sign-key KEY] FILE|-",
+    .summary = "Write the advisory database to a file, for other machines",
+    .description =
+        "With --sign-key, FILE.sig holds a signed in-toto statement about FILE's digest, "
+        "which `db import`, `db verify` and `scan --db` check where a key is configured. "
+        "`slipway key generate` makes keys.",
+    .examples = "slipway db export --sign-key release.key advisories.db",
+    .options = export_options,
     .min_args = 1,
     .max_args = 1,
     .run = run_export,
 };
 
+static const struct sw_option import_options[] = {
+    {"key", 0, "FILE", "the public key that must have signed it (SLIPWAY_DB_KEY)"},
+    {"signature", 0, "FILE", "where its signature is (the file's name and .sig)"},
+    {"allow-older", 0, NULL, "also one that was built before the one that is here"},
+    {NULL},
+};
+
+/* A signature says who made it, not that it is the newest: an old one is refused by its age. */
+static enum sw_code check_age(struct sw_invocation *inv, const struct sw_scan_db *db,
+                              const char *dir, struct sw_error *err) {
+    SW_SCAN_DB struct sw_scan_db here = {0};
+    struct sw_error ignored;
+    if (sw_opt_flag(inv, "allow-older") || sw_scan_db_open(dir, &here, &ignored)) return SW_OK;
+    if (db->advdb.built >= here.advdb.built) return SW_OK;
+    char x[SW_RFC3339_MAX], y[SW_RFC3339_MAX];
+    sw_fail(err, SW_DENIED, "it was built at %.*s, before the one that is here (%.*s)",
+            SW_ARG(sw_rfc3339_format(db->advdb.built, 0, x)),
+            SW_ARG(sw_rfc3339_format(here.advdb.built, 0, y)));
+    return sw_advise(err, "; --allow-older takes it all the same");
+}
+
 static enum sw_code run_import(struct sw_invocation *inv, struct sw_error *err) {
-    const char *root, *dir;
+    SW_SCAN_DB struct sw_scan_db db = {0};
+    const char *root, *dir, *path = inv->args[0];
     enum sw_code code = sw_scan_state_dir(inv, &root, &dir, err);
-    return code ? code : sw_scan_db_import(dir, inv->args[0], err);
+    if (code) return code;
+    const char *key = sw_scan_db_key(inv, sw_opt(inv, "key"), dir);
+    code = sw_scan_db_open_file(path, &db, err);
+    if (!code && key)
+        code = sw_scan_db_check_signature(inv, &db, path, sw_opt(inv, "signature"), key, err);
+    if (!code) code = check_age(inv, &db, dir, err);
+    return code ? code : sw_scan_db_install(dir, &db, err);
 }
 
 const struct sw_command sw_cmd_db_import = {
     .name = "db import",
     .args = "FILE",
     .summary = "Verify an exported advisory database and use it",
+    .description = "Where a key is configured (--key, SLIPWAY_DB_KEY or advisories.pub in the "
+                   "state's directory), FILE.sig must be a signature of FILE by that key.",
+    .examples = "slipway db import --key release.key.pub advisories.db",
+    .options = import_options,
     .min_args = 1,
     .max_args = 1,
     .run = run_import,

@@ -34,8 +34,8 @@ void remote_report(const struct sw_copy_result *result, const char *verb);
 struct remote_lazy {
     struct sw_invocation *inv;
     pthread_mutex_t lock;
-    struct sw_remote *remote; /* owned */
-    const char *insecure;                    /* a further host; NULL */
+    struct sw_remote *remote;               /* owned */
+    const char *insecure;                   /* a further host; NULL */
     const struct sw_credential *credential; /* for every registry; NULL: from the files */
 };
 void remote_lazy_init(struct remote_lazy *l, struct sw_invocation *inv);

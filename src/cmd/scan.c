@@ -11,6 +11,7 @@
 #include "cmd/scan_state.h"
 #include "cmd/table.h"
 #include "cmd/version.h"
+#include "codec/hex.h"
 #include "scan/triage.h"
 
 static const struct sw_option options[] = {
@@ -28,8 +29,11 @@ static const struct sw_option options[] = {
     {"severity-order", 0, "LIST", "whose rating decides: own,nvd,ghsa,bitnami ..."},
     {"exit-code", 0, "N", "exit status where the verdict is fail (default 10; as trivy: 0)"},
     {"output", 'o', "FILE", "write the report to a file"},
-    {"attest", 0, "FILE", "write the verdict as an in-toto predicate (JSON)"},
-    {"db", 0, "FILE", "use this advisory database"},
+    {"predicate", 0, "FILE", "write the verdict as an in-toto predicate (JSON)"},
+    {"sign-key", 0, "FILE", "sign the verdict with this private key (PEM)"},
+    {"attestation", 0, "FILE", "where the signed verdict is written (DSSE)"},
+    {"attach", 0, NULL, "attach the signed verdict to the image in its registry"},
+    SCAN_DB_OPTIONS,
     {"platform", 0, "OS/ARCH", "which image of several"},
     {"image-src", 0, "LIST", "where images are looked for, in order: local, remote"},
     REMOTE_OPTIONS,
@@ -86,6 +90,12 @@ static enum sw_code read_text(struct sw_arena *a, const char *path, struct sw_st
     return code;
 }
 
+static struct sw_str sha256_of(struct sw_arena *a, struct sw_str bytes) {
+    char hex[SW_DIGEST_TEXT_MAX];
+    struct sw_digest d = sw_digest_of(SW_SHA256, bytes);
+    return sw_arena_str(a, sw_digest_hex(&d, hex));
+}
+
 static enum sw_code read_options(struct scan_session *s, struct sw_error *err) {
     const struct sw_invocation *inv = s->inv;
     const char *format = sw_opt(inv, "report-format"), *severity = sw_opt(inv, "severity");
@@ -100,6 +110,7 @@ static enum sw_code read_options(struct scan_session *s, struct sw_error *err) {
     if (policy) {
         struct sw_str text;
         code = read_text(inv->arena, policy, &text, err);
+        if (!code) s->report.policy_sha256 = sha256_of(inv->arena, text);
         if (!code) code = sw_policy_parse(inv->arena, text, &s->policy, err);
         if (code) return sw_context(err, "%s", policy);
     }
@@ -162,7 +173,7 @@ static enum sw_code write_out(struct scan_session *s, const char *path, const st
 }
 
 static enum sw_code print_report(struct scan_session *s, struct sw_error *err) {
-    const char *output = sw_opt(s->inv, "output"), *attest = sw_opt(s->inv, "attest");
+    const char *output = sw_opt(s->inv, "output");
     struct winsize size = {0};
     struct sw_report *r = &s->report;
     bool terminal = !output && isatty(STDOUT_FILENO);
@@ -173,17 +184,15 @@ static enum sw_code print_report(struct scan_session *s, struct sw_error *err) {
     r->policy = &s->policy;
     r->data_time = s->status.oldest_fetch;
     r->now = s->now;
+    char hex[64];
+    sw_hex_encode(s->db.advdb.digest, sizeof s->db.advdb.digest, hex);
+    r->data_sha256 = sw_arena_str(s->inv->arena, sw_str_n(hex, sizeof hex));
     r->program_version = sw_version_text();
     r->color = !output && s->inv->color;
     SW_BUF struct sw_buf out;
     sw_buf_init(&out, 0);
     sw_report_write(s->format, r, s->inv->arena, &out);
     enum sw_code code = write_out(s, output, &out, err);
-    if (!code && attest) {
-        sw_buf_reset(&out);
-        sw_report_predicate(r, &out);
-        code = write_out(s, attest, &out, err);
-    }
     /* A machine's report says it inside; a person who reads something else hears it as well. */
     if (!code && (s->format != SW_REPORT_TABLE || output) && s->decision.verdict != SW_VERDICT_PASS)
         for (size_t i = 0; i < s->decision.reasons.len; i++)
@@ -208,12 +217,9 @@ static enum sw_code choose_exit(struct scan_session *s, struct sw_error *err) {
 }
 
 static enum sw_code scan(struct scan_session *s, struct sw_error *err) {
-    const char *file = sw_opt(s->inv, "db");
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
     if (!code) code = read_options(s, err);
-    if (!code)
-        code =
-            file ? sw_scan_db_open_file(file, &s->db, err) : sw_scan_db_open(s->dir, &s->db, err);
+    if (!code) code = sw_scan_database_open(s->inv, s->dir, &s->db, err);
     if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
     if (!code) code = scan_read_target(s, err);
     if (code) return code;
@@ -225,6 +231,7 @@ static enum sw_code scan(struct scan_session *s, struct sw_error *err) {
     sw_policy_decide(s->inv->arena, &s->policy, &s->inventory, &s->matches, s->status.oldest_fetch,
                      s->now, &s->decision);
     code = print_report(s, err);
+    if (!code) code = scan_attest(s, err);
     return code ? code : choose_exit(s, err);
 }
 

@@ -32,5 +32,7 @@ struct scan_session {
 
 /* scan_target.c: what is to be scanned, read. */
 SW_NODISCARD enum sw_code scan_read_target(struct scan_session *s, struct sw_error *err);
+/* scan_attest.c: the verdict written, signed and attached as the options say. */
+SW_NODISCARD enum sw_code scan_attest(struct scan_session *s, struct sw_error *err);
 
 #endif

@@ -66,6 +66,8 @@ const struct sw_command *const sw_commands[] = {
     &sw_cmd_db_verify,
     &sw_cmd_db_export,
     &sw_cmd_db_import,
+    &sw_cmd_key_generate,
+    &sw_cmd_key_public,
     &sw_cmd_version,
     &sw_cmd_completion,
     &sw_cmd_manual,
@@ -77,6 +79,7 @@ const struct sw_command_group sw_command_groups[] = {
     {"cache", "What builds keep: cache mounts and records of steps"},
     {"db", "the advisory database"},
     {"go", "Go toolchains: install, verify, choose, switch"},
+    {"key", "keys that sign verdicts and databases"},
     {"registry", "A registry of your own: serve it, accounts, rules, space, audit"},
     {NULL, NULL},
 };

@@ -63,6 +63,8 @@ extern const struct sw_command sw_cmd_db_status;
 extern const struct sw_command sw_cmd_db_verify;
 extern const struct sw_command sw_cmd_db_export;
 extern const struct sw_command sw_cmd_db_import;
+extern const struct sw_command sw_cmd_key_generate;
+extern const struct sw_command sw_cmd_key_public;
 extern const struct sw_command sw_cmd_pull;
 extern const struct sw_command sw_cmd_push;
 extern const struct sw_command sw_cmd_copy;

@@ -23,6 +23,7 @@
     X(gnutls_privkey_init)                                                                         \
     X(gnutls_privkey_sign_data2)                                                                   \
     X(gnutls_pubkey_deinit)                                                                        \
+    X(gnutls_pubkey_export2)                                                                       \
     X(gnutls_pubkey_export_ecc_raw)                                                                \
     X(gnutls_pubkey_get_key_id)                                                                    \
     X(gnutls_pubkey_get_pk_algorithm)                                                              \
@@ -60,6 +61,7 @@ const struct sw_gnutls_api *sw_gnutls(void);
 #define gnutls_privkey_init (*sw_gnutls()->gnutls_privkey_init_p)
 #define gnutls_privkey_sign_data2 (*sw_gnutls()->gnutls_privkey_sign_data2_p)
 #define gnutls_pubkey_deinit (*sw_gnutls()->gnutls_pubkey_deinit_p)
+#define gnutls_pubkey_export2 (*sw_gnutls()->gnutls_pubkey_export2_p)
 #define gnutls_pubkey_export_ecc_raw (*sw_gnutls()->gnutls_pubkey_export_ecc_raw_p)
 #define gnutls_pubkey_get_key_id (*sw_gnutls()->gnutls_pubkey_get_key_id_p)
 #define gnutls_pubkey_get_pk_algorithm (*sw_gnutls()->gnutls_pubkey_get_pk_algorithm_p)

@@ -216,16 +216,19 @@ enum sw_code sw_remote_catalog(struct sw_remote *r, struct sw_arena *a, struct s
 
 /* ---- referrers ---- */
 
-/* Registries before 1.1: an index under the tag "sha256-<hex>". */
+struct sw_str remote_fallback_tag(struct sw_arena *a, const struct sw_digest *digest) {
+    char text[SW_DIGEST_TEXT_MAX];
+    struct sw_str hex = sw_digest_hex(digest, text);
+    return sw_arena_printf(a, "%s-%.*s", sw_digest_alg_name((enum sw_digest_alg)digest->alg),
+                           SW_ARG(sw_str_sub(hex, 0, 64)));
+}
+
+/* Registries before 1.1: an index under the fallback tag. */
 static enum sw_code fallback(struct sw_remote *r, struct sw_arena *a, struct sw_repository repo,
                              const struct sw_digest *digest, struct sw_str *ret_bytes,
                              struct sw_error *err) {
     struct sw_descriptor d;
-    char text[SW_DIGEST_TEXT_MAX];
-    struct sw_str hex = sw_digest_hex(digest, text);
-    struct sw_str tag =
-        sw_arena_printf(a, "%s-%.*s", sw_digest_alg_name((enum sw_digest_alg)digest->alg),
-                        SW_ARG(sw_str_sub(hex, 0, 64)));
+    struct sw_str tag = remote_fallback_tag(a, digest);
     enum sw_code code = sw_remote_manifest_get(r, a, repo, tag, &d, ret_bytes, err);
     if (code != SW_NOT_FOUND) return code;
     *ret_bytes = SW_STR("");

@@ -61,6 +61,8 @@ SW_NODISCARD enum sw_code remote_call(struct sw_remote *r, struct sw_arena *a,
 SW_NODISCARD enum sw_code remote_check(struct sw_arena *a, const struct call *call,
                                        const struct sw_http_response *response,
                                        struct sw_error *err);
+/* "sha256-<hex>": where registries before 1.1 keep the list of referrers. */
+struct sw_str remote_fallback_tag(struct sw_arena *a, const struct sw_digest *digest);
 /* auth.c. The Authorization header for a scope after a challenge; "" for none. renew drops a token
  * that is kept. */
 SW_NODISCARD enum sw_code remote_authorize(struct sw_remote *r, struct sw_arena *a, struct host *h,

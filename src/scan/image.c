@@ -27,6 +27,8 @@ struct layer {
 
 struct image {
     struct sw_digest digest;
+    struct sw_descriptor named; /* what was asked for: the manifest or an index */
+    bool whole;                 /* that holds no other image */
     struct sw_image_config config;
     struct layer *layers; /* arena */
     size_t n_layers;
@@ -46,8 +48,22 @@ static enum sw_code read_config(struct origin *p, struct sw_str path, const stru
     return SW_OK;
 }
 
-static enum sw_code choose_platform(struct origin *p, const char *text, const struct sw_index *index,
-                                    const struct sw_descriptor **ret, struct sw_error *err) {
+/* A platform that was asked for must be the image's, also where it is the only one. */
+static enum sw_code check_platform(struct origin *p, const char *text, const struct image *image,
+                                   struct sw_error *err) {
+    const struct sw_platform *is = &image->config.platform;
+    struct sw_platform want;
+    if (!text || !is->os.len || !is->architecture.len) return SW_OK;
+    enum sw_code code = sw_platform_parse(p->a, sw_str(text), is, &want, err);
+    if (code || (sw_str_eq(want.os, is->os) && sw_str_eq(want.architecture, is->architecture)))
+        return code;
+    return sw_fail(err, SW_NOT_FOUND, "the image is for %.*s/%.*s, not for %s", SW_ARG(is->os),
+                   SW_ARG(is->architecture), text);
+}
+
+static enum sw_code choose_platform(struct origin *p, const char *text,
+                                    const struct sw_index *index, const struct sw_descriptor **ret,
+                                    struct sw_error *err) {
     struct utsname uts;
     struct sw_platform want;
     if (uname(&uts) != 0) return sw_fail_sys(err, errno, "asking for this machine's kind");
@@ -70,6 +86,11 @@ static enum sw_code read_manifest(struct origin *p, const struct sw_descriptor *
     struct sw_str bytes;
     enum sw_code code = origin_manifest(p, d, &bytes, err);
     if (code) return sw_context(err, "the image's manifest");
+    if (depth == 0) {
+        image->named = *d;
+        image->named.size = (int64_t)bytes.len;
+        image->whole = true;
+    }
     enum sw_media_kind kind = sw_media_type_of(d->media_type).kind;
     if (kind == SW_MEDIA_OTHER) kind = sw_manifest_sniff(p->a, bytes);
     if (kind == SW_MEDIA_INDEX) {
@@ -78,6 +99,9 @@ static enum sw_code read_manifest(struct origin *p, const struct sw_descriptor *
         if (depth > 4) return sw_fail(err, SW_LIMIT, "indexes within indexes");
         code = sw_index_parse(p->a, bytes, d->media_type, &index, err);
         if (!code) code = choose_platform(p, platform, &index, &chosen, err);
+        for (size_t i = 0; i < index.n_manifests && !code; i++)
+            if (&index.manifests[i] != chosen && !sw_descriptor_is_attestation(&index.manifests[i]))
+                image->whole = false;
         return code ? code : read_manifest(p, chosen, platform, depth + 1, image, err);
     }
     struct sw_manifest m;
@@ -90,7 +114,8 @@ static enum sw_code read_manifest(struct origin *p, const struct sw_descriptor *
         image->layers[i].blob = m.layers[i].digest;
         image->layers[i].size = (uint64_t)m.layers[i].size;
     }
-    return read_config(p, SW_STR(""), &m.config, image, err);
+    code = read_config(p, SW_STR(""), &m.config, image, err);
+    return code ? code : check_platform(p, platform, image, err);
 }
 
 static enum sw_code read_layout(struct origin *p, const char *name, const char *platform,
@@ -212,6 +237,8 @@ static void describe_layers(struct sw_arena *a, const struct image *image,
     }
     inventory->labels = image->config.config.labels;
     inventory->digest = image->digest;
+    inventory->named = image->named;
+    inventory->whole = image->whole;
 }
 
 static enum sw_code read_layers(struct sw_arena *a, const struct sw_scan_options *options,

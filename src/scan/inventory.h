@@ -12,6 +12,7 @@
 #include "codec/digest.h"
 #include "codec/lists.h"
 #include "distro/package.h"
+#include "oci/descriptor.h"
 
 /* Part of every stored layer: raised when the same bytes would give another inventory. */
 #define SW_SCAN_LAYER_VERSION 1
@@ -94,10 +95,12 @@ struct sw_scan_layer_info {
 };
 
 struct sw_inventory {
-    struct sw_str target;    /* what was scanned, as the user named it */
-    const char *target_kind; /* "image", "rootfs", "binary", "sbom"; static */
-    struct sw_digest digest; /* of the image's manifest */
-    struct sw_str os_text;   /* PRETTY_NAME, or "" */
+    struct sw_str target;       /* what was scanned, as the user named it */
+    const char *target_kind;    /* "image", "rootfs", "binary", "sbom"; static */
+    struct sw_digest digest;    /* of the image's manifest */
+    struct sw_descriptor named; /* what the name means: the manifest, or an index that has it */
+    bool whole;                 /* named holds this image alone: what is said is said of it */
+    struct sw_str os_text;      /* PRETTY_NAME, or "" */
     struct sw_os_release os;
     struct sw_pairs labels;
     struct sw_scan_layer_info *layers;

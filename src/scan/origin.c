@@ -50,7 +50,7 @@ enum sw_code origin_open_path(struct origin *p, struct sw_str path, struct blob 
 }
 
 enum sw_code origin_open_blob(struct origin *p, const struct sw_digest *digest, uint64_t size,
-                             struct blob *ret, struct sw_error *err) {
+                              struct blob *ret, struct sw_error *err) {
     char path[SW_LAYOUT_PATH_MAX];
     if (p->remote) return origin_remote_open(p, digest, size, ret, err);
     if (p->store) {
@@ -69,7 +69,7 @@ enum sw_code blob_close(struct blob *b, enum sw_code so_far, struct sw_error *er
 }
 
 enum sw_code origin_document(struct origin *p, struct sw_str path, const struct sw_descriptor *d,
-                            struct sw_str *ret, struct sw_error *err) {
+                             struct sw_str *ret, struct sw_error *err) {
     struct blob b = {.fd = -1};
     if (p->remote) return origin_remote_document(p, d, ret, err);
     enum sw_code code = path.len ? origin_open_path(p, path, &b, err)
@@ -94,7 +94,7 @@ enum sw_code origin_document(struct origin *p, struct sw_str path, const struct 
 }
 
 enum sw_code origin_manifest(struct origin *p, const struct sw_descriptor *d, struct sw_str *ret,
-                            struct sw_error *err) {
+                             struct sw_error *err) {
     char text[SW_DIGEST_TEXT_MAX];
     struct sw_descriptor is;
     if (!p->remote) return origin_document(p, SW_STR(""), d, ret, err);

@@ -34,29 +34,29 @@ struct blob {
 
 void origin_done(struct origin *p);
 SW_NODISCARD enum sw_code origin_open_path(struct origin *p, struct sw_str path, struct blob *ret,
-                                          struct sw_error *err);
+                                           struct sw_error *err);
 SW_NODISCARD enum sw_code origin_open_blob(struct origin *p, const struct sw_digest *digest,
-                                          uint64_t size, struct blob *ret, struct sw_error *err);
+                                           uint64_t size, struct blob *ret, struct sw_error *err);
 /* Ends what opening began. so_far: how reading went; a download that failed explains more than the
  * reader that missed its bytes. */
 SW_NODISCARD enum sw_code blob_close(struct blob *b, enum sw_code so_far, struct sw_error *err);
 /* By path (of an archive or a layout) or digest; verified where the digest is known. Arena. */
 SW_NODISCARD enum sw_code origin_document(struct origin *p, struct sw_str path,
-                                         const struct sw_descriptor *d, struct sw_str *ret,
-                                         struct sw_error *err);
+                                          const struct sw_descriptor *d, struct sw_str *ret,
+                                          struct sw_error *err);
 /* A manifest or an index: registries keep those apart from blobs. */
 SW_NODISCARD enum sw_code origin_manifest(struct origin *p, const struct sw_descriptor *d,
-                                         struct sw_str *ret, struct sw_error *err);
+                                          struct sw_str *ret, struct sw_error *err);
 /* Makes an archive readable at random: unpacked if need be, its files listed in p->files. */
 SW_NODISCARD enum sw_code origin_index_archive(struct origin *p, const char *temp_dir,
-                                              struct sw_error *err);
+                                               struct sw_error *err);
 
 /* origin_remote.c */
 SW_NODISCARD enum sw_code origin_remote_open(struct origin *p, const struct sw_digest *digest,
-                                            uint64_t size, struct blob *ret, struct sw_error *err);
+                                             uint64_t size, struct blob *ret, struct sw_error *err);
 SW_NODISCARD enum sw_code origin_remote_close(struct blob *b, enum sw_code so_far,
-                                             struct sw_error *err);
+                                              struct sw_error *err);
 SW_NODISCARD enum sw_code origin_remote_document(struct origin *p, const struct sw_descriptor *d,
-                                                struct sw_str *ret, struct sw_error *err);
+                                                 struct sw_str *ret, struct sw_error *err);
 
 #endif

@@ -55,7 +55,7 @@ static void *run_download(void *context) {
 }
 
 enum sw_code origin_remote_open(struct origin *p, const struct sw_digest *digest, uint64_t size,
-                               struct blob *ret, struct sw_error *err) {
+                                struct blob *ret, struct sw_error *err) {
     int ends[2], ahead = AHEAD_BYTES;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return sw_fail_sys(err, errno, "making a socket for a layer");
@@ -101,7 +101,7 @@ static enum sw_code collect(void *context, const void *bytes, size_t len, struct
 }
 
 enum sw_code origin_remote_document(struct origin *p, const struct sw_descriptor *d,
-                                   struct sw_str *ret, struct sw_error *err) {
+                                    struct sw_str *ret, struct sw_error *err) {
     SW_BUF struct sw_buf bytes;
     sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
     enum sw_code code = sw_remote_blob_get(p->remote, p->repo, &d->digest, (uint64_t)d->size,

@@ -33,6 +33,8 @@ struct sw_report {
     bool suppressed;                    /* those that were ignored or cleared, too */
     int64_t data_time, now;             /* seconds */
     const char *program_version;
+    struct sw_str policy_sha256; /* of the policy's file; "" where there was none */
+    struct sw_str data_sha256;   /* of the advisory database */
     bool color;
     unsigned width; /* columns of the terminal; 0: no limit */
 };

@@ -152,6 +152,25 @@ void sw_report_json(const struct sw_report *r, struct sw_arena *a, struct sw_buf
     sw_buf_add_char(out, '\n');
 }
 
+/* By which rules: a verdict is worth what they are, and the command line can loosen them. */
+static void put_rules(struct sw_json_writer *w, const struct sw_report *r) {
+    size_t suppressed = 0;
+    for (size_t i = 0; i < r->matches->n_findings; i++)
+        suppressed += r->matches->findings[i].state != SW_FINDING_OPEN;
+    sw_json_key(w, "policy");
+    sw_json_begin_object(w);
+    sw_json_put_str_opt(w, "sha256", r->policy_sha256);
+    sw_json_key(w, "severities");
+    sw_json_begin_array(w);
+    for (int s = SW_SEVERITY_COUNT - 1; s >= 0; s--)
+        if (r->policy->severities[s]) sw_json_str(w, sw_str(sw_severity_name((enum sw_severity)s)));
+    sw_json_end_array(w);
+    sw_json_put_bool(w, "fixedOnly", r->policy->fixed_only);
+    sw_json_put_bool(w, "kev", r->policy->kev);
+    sw_json_end_object(w);
+    sw_json_put_int(w, "suppressed", (int64_t)suppressed);
+}
+
 void sw_report_predicate(const struct sw_report *r, struct sw_buf *out) {
     SW_ARENA struct sw_arena a;
     struct sw_json_writer w;
@@ -161,8 +180,10 @@ void sw_report_predicate(const struct sw_report *r, struct sw_buf *out) {
     sw_json_put_str(&w, "scannedOn", sw_report_time(&a, r->now));
     sw_json_put_text(&w, "scannerVersion", r->program_version);
     sw_json_put_str(&w, "advisories", sw_report_time(&a, r->data_time));
+    sw_json_put_str_opt(&w, "advisoriesSha256", r->data_sha256);
     put_target(&w, r);
     put_decision(&w, r->decision);
+    put_rules(&w, r);
     sw_json_end_object(&w);
 }
 

@@ -79,13 +79,12 @@ static enum sw_code open_dir(const char *path, int *ret, struct sw_error *err) {
     return code ? code : sw_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, ret, err);
 }
 
-enum sw_code sw_scan_db_import(const char *dir, const char *path, struct sw_error *err) {
-    SW_SCAN_DB struct sw_scan_db db = {0};
+enum sw_code sw_scan_db_install(const char *dir, const struct sw_scan_db *db,
+                                struct sw_error *err) {
     SW_FD int fd = -1;
-    enum sw_code code = sw_scan_db_open_file(path, &db, err);
-    if (!code) code = sw_advdb_verify(&db.advdb, err);
+    enum sw_code code = sw_advdb_verify(&db->advdb, err);
     if (!code) code = open_dir(dir, &fd, err);
-    if (!code) code = sw_write_file_at(fd, SW_SCAN_DB_NAME, 0644, sw_str_n(db.map, db.size), err);
+    if (!code) code = sw_write_file_at(fd, SW_SCAN_DB_NAME, 0644, sw_str_n(db->map, db->size), err);
     return code;
 }
 

@@ -31,9 +31,9 @@ SW_NODISCARD enum sw_code sw_scan_db_open(const char *dir, struct sw_scan_db *re
 SW_NODISCARD enum sw_code sw_scan_db_open_file(const char *path, struct sw_scan_db *ret,
                                                struct sw_error *err);
 void sw_scan_db_close(struct sw_scan_db *db);
-/* Verifies every byte of a file and puts it in the place of the database. */
-SW_NODISCARD enum sw_code sw_scan_db_import(const char *dir, const char *path,
-                                            struct sw_error *err);
+/* Verifies every byte of an open database and puts a copy in the place of the one in dir. */
+SW_NODISCARD enum sw_code sw_scan_db_install(const char *dir, const struct sw_scan_db *db,
+                                             struct sw_error *err);
 
 /* What a source is, from how it is written:
  *
