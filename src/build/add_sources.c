@@ -42,20 +42,32 @@ void sw_build_keep_temp(struct sw_build *b, struct sw_str path) {
     pthread_mutex_unlock(&b->lock);
 }
 
-static enum sw_code add_git(struct sw_stage *s, const struct sw_df_copy *df,
+static enum sw_code ask_git(struct sw_stage *s, const struct sw_df_copy *df,
                             const struct sw_git_url *url, struct sw_str checksum, unsigned step,
-                            struct sw_copy_fetched *ret, struct sw_error *err) {
+                            struct sw_add_repository *ret, struct sw_error *err) {
     struct sw_build *b = s->build;
-    struct sw_git_options options = {.url = *url,
-                                     .commit = checksum,
-                                     .keep_git_dir = df->keep_git_dir == SW_DF_TRUE,
-                                     .ssh_agent = sw_build_ssh_agent(b),
-                                     .token = sw_build_git_token(b)};
+    ret->options = (struct sw_git_options){.url = *url,
+                                           .commit = checksum,
+                                           .keep_git_dir = df->keep_git_dir == SW_DF_TRUE,
+                                           .ssh_agent = sw_build_ssh_agent(b),
+                                           .token = sw_build_git_token(b)};
+    enum sw_code code = sw_git_resolve(&ret->options, &s->arena, &ret->commit, err);
+    if (!code && ret->commit.len)
+        sw_progress_note(b->tools->progress, step, "commit %.*s", SW_ARG(ret->commit));
+    return code;
+}
+
+enum sw_code sw_add_checkout(struct sw_stage *s, struct sw_add_repository *repository,
+                             unsigned step, struct sw_copy_fetched *ret, struct sw_error *err) {
+    struct sw_build *b = s->build;
     struct sw_git_checkout checkout;
-    enum sw_code code = sw_git_fetch(b->tools->store, &options, &s->arena, &checkout, err);
+    enum sw_code code =
+        sw_git_fetch(b->tools->store, &repository->options, &s->arena, &checkout, err);
     if (code) return code;
     sw_build_keep_temp(b, checkout.temp);
-    sw_progress_note(b->tools->progress, step, "commit %.*s", SW_ARG(checkout.commit));
+    if (!sw_str_eq(repository->commit, checkout.commit))
+        sw_progress_note(b->tools->progress, step, "commit %.*s", SW_ARG(checkout.commit));
+    repository->commit = checkout.commit;
     *ret = (struct sw_copy_fetched){.path = SW_STR(""), .is_dir = true};
     code = sw_source_directory(b->tools->store, sw_arena_cstr(&s->arena, checkout.path), NULL, NULL,
                                SW_STR("the repository"), &ret->source, err);
@@ -71,13 +83,15 @@ static enum sw_code add_git(struct sw_stage *s, const struct sw_df_copy *df,
 
 enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df, struct sw_str source,
                            struct sw_str checksum, unsigned step, struct sw_copy_fetched *ret,
-                           bool *ret_remote, struct sw_error *err) {
+                           struct sw_add_repository *ret_repository, bool *ret_remote,
+                           struct sw_error *err) {
     struct sw_build *b = s->build;
     struct sw_git_url git;
     struct sw_fetched file;
     *ret_remote = true;
+    *ret_repository = (struct sw_add_repository){0};
     if (sw_git_url_parse(&s->arena, source, false, &git))
-        return add_git(s, df, &git, checksum, step, ret, err);
+        return ask_git(s, df, &git, checksum, step, ret_repository, err);
     *ret_remote = sw_is_http_url(source);
     if (!*ret_remote) return SW_OK;
     struct sw_fetch fetch = {b->tools->store, sw_build_http(b), b->tools->progress, step};

@@ -30,9 +30,23 @@ static enum sw_code choose(struct sw_build *b, struct sw_arena *arena,
     return SW_OK;
 }
 
+/* With caches from elsewhere most layers of a base may never be asked for: its documents alone. */
+static enum sw_code find_remote(struct sw_build *b, struct sw_arena *arena, struct sw_str name,
+                                const struct sw_platform *platform, unsigned step,
+                                struct sw_descriptor *ret, bool *ret_lazy, struct sw_error *err) {
+    const struct sw_build_registry *r = b->options->registry;
+    if (b->options->n_cache_from) {
+        *ret_lazy = true;
+        return r->documents(r->ctx, b->tools->store, arena, name, platform, ret, err);
+    }
+    enum sw_code code =
+        r->pull(r->ctx, b->tools->store, name, platform, b->tools->progress, step, err);
+    return code ? code : sw_tags_get(b->tools->store, arena, name, ret, err);
+}
+
 static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_str name,
                          const struct sw_platform *platform, unsigned step,
-                         struct sw_descriptor *ret, struct sw_error *err) {
+                         struct sw_descriptor *ret, bool *ret_lazy, struct sw_error *err) {
     struct sw_reference ref;
     struct sw_image image;
     enum sw_code code = sw_reference_parse(arena, name, &ref, err);
@@ -44,14 +58,43 @@ static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_s
         *ret = image.target;
         return SW_OK;
     }
-    const struct sw_build_puller *puller = b->options->puller;
-    if (code != SW_NOT_FOUND || !puller) {
+    if (code != SW_NOT_FOUND || !b->options->registry) {
         return sw_advise(err, "; `slipway images` lists what there is, `slipway load` and "
                               "`slipway import` add to it");
     }
-    code =
-        puller->pull(puller->ctx, b->tools->store, name, platform, b->tools->progress, step, err);
-    return code ? code : sw_tags_get(b->tools->store, arena, name, ret, err);
+    sw_error_clear(err);
+    return find_remote(b, arena, name, platform, step, ret, ret_lazy, err);
+}
+
+/* ---- bases in pieces ---- */
+
+static struct sw_origin *origin_of(struct sw_arena *arena, struct sw_str name) {
+    struct sw_origin *o = SW_NEW(arena, struct sw_origin);
+    *o = (struct sw_origin){.reference = sw_arena_str(arena, name), .dir = -1, .is_base = true};
+    o->name = o->reference;
+    return o;
+}
+
+/* layers and what they point to live as long as the stage or the build whose arena it is. */
+static void remember(struct sw_build *b, struct sw_str name, const struct sw_descriptor *target,
+                     const struct sw_blayer *layers, size_t n) {
+    struct sw_lazy_base base = {name, *target, layers, n};
+    pthread_mutex_lock(&b->base_lock);
+    sw_vec_add(&b->bases, base);
+    pthread_mutex_unlock(&b->base_lock);
+}
+
+void sw_bases_finish(struct sw_build *b) {
+    for (size_t i = 0; i < b->bases.len; i++) {
+        const struct sw_lazy_base *base = &b->bases.ptr[i];
+        struct sw_error ignored = {0};
+        bool whole = true;
+        for (size_t k = 0; k < base->n && whole; k++)
+            whole = sw_blob_exists(b->tools->store, &base->layers[k].blob, NULL);
+        if (whole && sw_tags_set(b->tools->store, base->name, &base->target, &ignored))
+            sw_progress_warn(b->tools->progress, "%.*s is not kept: %s", SW_ARG(base->name),
+                             ignored.text);
+    }
 }
 
 /* The only entry whose name ends with the tag: "1" means "app:1". */
@@ -146,19 +189,23 @@ enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena, struct sw_
     struct sw_descriptor target;
     struct sw_manifest m;
     struct sw_str prefix = SW_STR("docker-image://"), layout = SW_STR("oci-layout://");
+    bool lazy = false;
     if (sw_str_starts(name, prefix)) name = sw_str_from(name, prefix.len);
     enum sw_code code = sw_str_starts(name, layout)
                             ? from_layout(b, arena, sw_str_from(name, layout.len), &target, err)
-                            : find(b, arena, name, platform, step, &target, err);
+                            : find(b, arena, name, platform, step, &target, &lazy, err);
     if (!code && sw_media_type_of(target.media_type).kind == SW_MEDIA_INDEX)
         code = choose(b, arena, platform, &target, err);
     if (!code) code = read_manifest(b, arena, &target, &m, err);
     if (!code) code = read_config(b, arena, &m, ret_config, err);
     if (code) return sw_context(err, "base image %.*s", SW_ARG(name));
     struct sw_blayer *layers = sw_arena_array(arena, m.n_layers + 1, sizeof *layers);
+    struct sw_origin *origin = lazy ? origin_of(arena, name) : NULL;
     for (size_t i = 0; i < m.n_layers; i++) {
         layers[i] = (struct sw_blayer){
             .identity = ret_config->diff_ids[i],
+            .content = ret_config->diff_ids[i],
+            .origin = origin,
             .has_blob = true,
             .blob = m.layers[i].digest,
             .diff_id = ret_config->diff_ids[i],
@@ -167,6 +214,7 @@ enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena, struct sw_
             .annotations = m.layers[i].annotations,
         };
     }
+    if (lazy) remember(b, origin->reference, &target, layers, m.n_layers);
     *ret_layers = layers;
     *ret_n = m.n_layers;
     return SW_OK;

@@ -86,7 +86,8 @@ static void drop(struct sw_build *b) {
     sw_map_done(&b->indexes);
     sw_source_free(b->context);
     sw_explain_free(b->explain);
-    sw_cache_sources_free(b->cache_sources);
+    sw_vec_done(&b->bases);
+    sw_vec_done(&b->plans);
     sw_source_free(b->blobs);
     sw_http_free(b->http);
     for (size_t i = 0; i < b->temps.len; i++) {
@@ -96,6 +97,7 @@ static void drop(struct sw_build *b) {
     sw_vec_done(&b->temps);
     pthread_mutex_destroy(&b->lock);
     pthread_mutex_destroy(&b->index_lock);
+    pthread_mutex_destroy(&b->base_lock);
     pthread_cond_destroy(&b->changed);
 }
 
@@ -124,13 +126,16 @@ static enum sw_code export_image(struct sw_build *b, struct sw_build_result *ret
     return code;
 }
 
-enum sw_code sw_build_run(const struct sw_build_tools *tools,
-                          const struct sw_build_options *options, struct sw_arena *arena,
-                          struct sw_build_result *ret, struct sw_error *err) {
-    struct sw_build b = {.tools = tools, .options = options, .arena = arena};
+static enum sw_code run_once(const struct sw_build_tools *tools,
+                             const struct sw_build_options *options,
+                             struct sw_cache_sources *sources, struct sw_arena *arena,
+                             struct sw_build_result *ret, struct sw_error *err) {
+    struct sw_build b = {
+        .tools = tools, .options = options, .arena = arena, .cache_sources = sources};
     *ret = (struct sw_build_result){0};
     pthread_mutex_init(&b.lock, NULL);
     pthread_mutex_init(&b.index_lock, NULL);
+    pthread_mutex_init(&b.base_lock, NULL);
     pthread_cond_init(&b.changed, NULL);
     enum sw_code code =
         sw_compressor_init(&b.compressor, options->compression, options->compression_level, err);
@@ -140,7 +145,6 @@ enum sw_code sw_build_run(const struct sw_build_tools *tools,
     if (!code) code = sw_plan(&b, err);
     if (!code) {
         b.explain = sw_explain_new(&b);
-        b.cache_sources = sw_cache_sources_open(&b);
         code = run_stages(&b, err);
         /* A build that failed or was refused is not what the next one is compared with. */
         if (!code) sw_explain_save(b.explain);
@@ -148,9 +152,26 @@ enum sw_code sw_build_run(const struct sw_build_tools *tools,
             sw_explain_reports(b.explain, arena, &ret->steps, &ret->n_step_reports);
     }
     if (!code) code = export_image(&b, ret, err);
+    if (!code) sw_bases_finish(&b);
     if (!code) code = sw_cache_store_out(&b, err);
     ret->n_steps = b.n_keyed;
     ret->n_cached = b.n_cached;
     drop(&b);
+    return code;
+}
+
+enum sw_code sw_build_run(const struct sw_build_tools *tools,
+                          const struct sw_build_options *options, struct sw_arena *arena,
+                          struct sw_build_result *ret, struct sw_error *err) {
+    struct sw_cache_sources *sources = sw_cache_sources_open(tools, options);
+    enum sw_code code;
+    for (;;) {
+        code = run_once(tools, options, sources, arena, ret, err);
+        /* A step counted as a hit, and then its layer could not be had: there is no going back
+         * within a stage. Each time at least one source is gone, so this ends. */
+        if (!code || !sw_cache_sources_drop_broken(sources, tools, err)) break;
+        sw_error_clear(err);
+    }
+    sw_cache_sources_free(sources);
     return code;
 }

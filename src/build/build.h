@@ -26,13 +26,39 @@
 
 struct sw_build_made;
 
-/* Brings an image into the store, by a registry's rules. Called for a base that the store lacks
- * (always: for every base, --pull). */
-struct sw_build_puller {
+/* What a build asks of registries. Functions may be called by several threads at once. */
+struct sw_build_registry {
+    void *ctx;
+    /* Brings an image into the store, under its name: a base that the store lacks. */
     enum sw_code (*pull)(void *ctx, struct sw_store *store, struct sw_str reference,
                          const struct sw_platform *platform, struct sw_progress *progress,
                          unsigned step, struct sw_error *err);
-    void *ctx;
+    /* The manifest for the platform and its configuration alone, without a name. *ret: arena.
+     * SW_NOT_FOUND where there is none. */
+    enum sw_code (*documents)(void *ctx, struct sw_store *store, struct sw_arena *arena,
+                              struct sw_str reference, const struct sw_platform *platform,
+                              struct sw_descriptor *ret, struct sw_error *err);
+    /* Blobs of the reference's repository into the store, several at once. */
+    enum sw_code (*fetch)(void *ctx, struct sw_store *store, struct sw_str reference,
+                          const struct sw_descriptor *blobs, size_t n, struct sw_progress *progress,
+                          unsigned step, struct sw_error *err);
+    enum sw_code (*has_blob)(void *ctx, struct sw_str reference, const struct sw_digest *digest,
+                             bool *ret, struct sw_error *err);
+    /* A manifest of the store with its blobs, those that the repository lacks; then the name. */
+    enum sw_code (*push)(void *ctx, struct sw_store *store, const struct sw_descriptor *manifest,
+                         struct sw_str reference, struct sw_progress *progress, unsigned step,
+                         struct sw_error *err);
+};
+
+/* --cache-from and --cache-to. docs/format/cache-layout.md */
+enum sw_build_cache_type { SW_BUILD_CACHE_LOCAL, SW_BUILD_CACHE_REGISTRY, SW_BUILD_CACHE_INLINE };
+struct sw_build_cache {
+    enum sw_build_cache_type type;
+    struct sw_str place;    /* a directory, a reference; "" for inline */
+    struct sw_str fallback; /* from: a reference to try where place is missing; "" for none */
+    bool max;               /* to: every stage's steps, not the result's alone */
+    bool ignore_error;      /* to: a failure is a warning */
+    bool docker_format;     /* to: Docker's media types */
 };
 
 struct sw_build_secret {
@@ -72,9 +98,8 @@ struct sw_build_options {
     struct sw_strs no_cache_filter; /* stages */
     bool fail_on_miss;
     bool explain;
-    struct sw_strs cache_from; /* directories that an earlier build's cache_to wrote */
-    const char *cache_to;      /* directory, an OCI layout; NULL: none */
-    bool cache_to_max;         /* every stage's steps, not the result's alone */
+    const struct sw_build_cache *cache_from, *cache_to;
+    size_t n_cache_from, n_cache_to;
     bool squash;
     bool docker_format; /* Docker's media types instead of OCI's */
     int64_t epoch_s;    /* SOURCE_DATE_EPOCH: all times are clamped to it */
@@ -91,8 +116,8 @@ struct sw_build_options {
     unsigned jobs;       /* RUN steps at once; 0: as many as processors, at least 2 */
     bool skip_layers; /* the caller wants the file system only (type=local): no blobs, no image */
     bool unnamed;     /* the image gets neither names nor an entry: it becomes part of an index */
-    struct sw_build_made *made;           /* of platforms.h; NULL */
-    const struct sw_build_puller *puller; /* NULL: images come from the store alone */
+    struct sw_build_made *made;               /* of platforms.h; NULL */
+    const struct sw_build_registry *registry; /* NULL: images come from the store alone */
 };
 
 /* Things that the build works with; all borrowed. */

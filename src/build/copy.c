@@ -431,7 +431,8 @@ static enum sw_code find_target(struct sw_copy_planner *p, struct target *ret,
     }
     if (!code) code = sw_copy_look_at_dest(p, real, &node, err);
     if (code) return sw_context(err, "destination %.*s", SW_ARG(dest));
-    *ret = (struct target){real, slash || node.type == SW_TAR_DIR || real.len == 0};
+    *ret = (struct target){real,
+                           slash || node.type == SW_TAR_DIR || real.len == 0 || p->spec->outline};
     return SW_OK;
 }
 

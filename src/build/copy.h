@@ -19,6 +19,9 @@
 #include "dockerfile/values.h"
 #include "store/snapshot.h"
 
+/* Of the keys: another version where the same sources come to other entries. */
+#define SW_COPY_KEY_VERSION "3"
+
 struct sw_copy_file { /* from memory: a heredoc */
     struct sw_str name;
     struct sw_str content;
@@ -46,6 +49,7 @@ struct sw_copy_spec {
     bool unpack;            /* archives among paths */
     struct sw_store *store; /* for unpacking; else NULL */
     bool no_links;          /* every name of a file is a file of its own */
+    bool outline;           /* dest is taken for a directory, whatever is there */
     struct sw_source *view; /* of the stage so far; NULL: an empty root (scratch, --link) */
     struct sw_str dest;     /* absolute; a slash at the end means a directory */
     bool has_owner;

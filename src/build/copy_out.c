@@ -82,7 +82,7 @@ static void hash_items(const struct sw_copy *copy, struct sw_digest *ret,
     struct sw_hasher h, times;
     sw_hasher_init(&h, SW_SHA256);
     sw_hasher_init(&times, SW_SHA256);
-    sw_hasher_add_str(&h, SW_STR("slipway copy 2\n"));
+    sw_hasher_add_str(&h, SW_STR("slipway copy " SW_COPY_KEY_VERSION "\n"));
     hash_u64(&h, SW_TAR_FORMAT_VERSION);
     for (size_t i = 0; i < copy->n; i++) {
         const struct sw_item *item = &copy->items[i];

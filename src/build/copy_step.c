@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "build/plan_memory_internal.h"
 #include "build/room_internal.h"
 #include "build/users.h"
 
@@ -42,30 +43,73 @@ static bool is_enough(const struct sw_stage *s, const struct sw_blayer *layer) {
     return want_blob ? layer->has_blob : layer->has_blob || layer->snapshot;
 }
 
-enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_cached,
-                           bool *ret_empty, struct sw_error *err) {
+static void count(struct sw_stage *s, bool cached) {
+    struct sw_build *b = s->build;
+    pthread_mutex_lock(&b->lock);
+    b->n_keyed++;
+    b->n_cached += cached;
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void add_layer(struct sw_stage *s, const struct sw_blayer *layer) {
+    sw_vec_add(&s->layers, *layer);
+    sw_stage_drop_view(s);
+}
+
+/* The recorded layer of a key, in a form that is of use here; SW_NOT_FOUND. */
+static enum sw_code recall(struct sw_stage *s, const struct sw_digest *key, struct sw_blayer *ret,
+                           struct sw_error *err) {
+    bool empty;
+    if (!sw_may_recall(s, key)) return sw_fail(err, SW_NOT_FOUND, "the cache is not to be used");
+    return sw_layer_recall(s->build, key, false, ret, &empty, err);
+}
+
+enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cache_plan *plan, bool *ret_hit,
+                           struct sw_error *err) {
+    struct sw_blayer layer;
+    *ret_hit = plan->empty;
+    if (plan->empty) return SW_OK;
+    enum sw_code code = recall(s, &plan->key, &layer, err);
+    if (code == SW_NOT_FOUND || (!code && !is_enough(s, &layer))) {
+        sw_error_clear(err);
+        return SW_OK;
+    }
+    if (code) return code;
+    layer.identity = plan->identity;
+    sw_explain_known(s, &plan->key);
+    sw_explain_hit(s);
+    add_layer(s, &layer);
+    count(s, true);
+    *ret_hit = true;
+    return SW_OK;
+}
+
+enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, struct sw_cache_plan *ret_plan,
+                           bool *ret_cached, bool *ret_empty, struct sw_error *err) {
     struct sw_build *b = s->build;
     struct sw_digest key, identity;
     struct sw_blayer layer;
-    bool empty;
     *ret_cached = false;
     *ret_empty = copy->n == 0;
+    if (ret_plan) ret_plan->empty = *ret_empty;
     if (!copy->n) return SW_OK;
     enum sw_code code = sw_copy_key(copy, b->tools->pool, &key, &identity, err);
     if (code) return code;
+    if (ret_plan) {
+        ret_plan->key = key;
+        ret_plan->identity = identity;
+    }
     sw_explain_copy(s, &key, copy);
     SW_STORE_LOCK struct sw_store_lock lock = SW_STORE_LOCK_NONE;
-    code = !sw_may_recall(s, &key) ? SW_NOT_FOUND
-                                   : sw_layer_recall(b, &key, false, &layer, &empty, err);
+    code = recall(s, &key, &layer, err);
     if (code == SW_NOT_FOUND || (!code && !is_enough(s, &layer))) {
         code = sw_store_lock(b->tools->store, key.bytes, true, NULL, NULL, &lock, err);
         if (code) return code;
-        code = !sw_may_recall(s, &key) ? SW_NOT_FOUND
-                                       : sw_layer_recall(b, &key, false, &layer, &empty, err);
+        code = recall(s, &key, &layer, err);
     }
     if (code && code != SW_NOT_FOUND) return code;
     if (code == SW_NOT_FOUND) {
-        layer = (struct sw_blayer){.has_key = true};
+        layer = (struct sw_blayer){.has_key = true, .content = key};
         memcpy(layer.key, key.bytes, sizeof layer.key);
     }
     layer.identity = identity;
@@ -79,35 +123,22 @@ enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_c
         sw_made(s, &key);
     }
     if (*ret_cached) sw_explain_hit(s);
-    sw_vec_add(&s->layers, layer);
-    sw_stage_drop_view(s);
-    pthread_mutex_lock(&b->lock);
-    b->n_keyed++;
-    b->n_cached += *ret_cached;
-    pthread_mutex_unlock(&b->lock);
+    add_layer(s, &layer);
+    count(s, *ret_cached);
     return SW_OK;
 }
 
 /* ---- COPY and ADD ---- */
 
-struct copy_inputs {
-    struct sw_copy_spec spec;
-    struct sw_str *paths;
-    size_t n_paths;
-    struct sw_copy_fetched *fetched;
-    size_t n_fetched;
-    struct sw_copy_file *files;
-    struct sw_df_chmod chmod;
-    struct sw_ignore *exclude;
-};
-
-/* Paths, and for ADD what has to be fetched. */
+/* Paths, and for ADD what is elsewhere: files of URLs are brought here, repositories are asked what
+ * they have. */
 static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instruction *in,
-                                   unsigned step, struct copy_inputs *c, struct sw_error *err) {
+                                   unsigned step, struct sw_copy_inputs *c, struct sw_error *err) {
     const struct sw_df_copy *df = &in->copy;
     struct sw_df_lex lex = sw_stage_lex(s);
     c->paths = sw_arena_array(&s->arena, df->sources.n + 1, sizeof *c->paths);
     c->fetched = sw_arena_array(&s->arena, df->sources.n + 1, sizeof *c->fetched);
+    c->repositories = sw_arena_array(&s->arena, df->sources.n + 1, sizeof *c->repositories);
     struct sw_str checksum = SW_STR("");
     enum sw_code code = SW_OK;
     if (df->checksum.ptr) code = sw_df_expand_word(&s->arena, &lex, df->checksum, &checksum, err);
@@ -116,8 +147,8 @@ static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instru
         bool remote = false;
         code = sw_df_expand_word(&s->arena, &lex, df->sources.items[i], path, err);
         if (!code && in->kind == SW_DF_ADD)
-            code = sw_add_remote(s, df, *path, checksum, step, &c->fetched[c->n_fetched], &remote,
-                                 err);
+            code = sw_add_remote(s, df, *path, checksum, step, &c->fetched[c->n_fetched],
+                                 &c->repositories[c->n_fetched], &remote, err);
         c->n_fetched += remote;
         c->n_paths += !remote;
     }
@@ -135,24 +166,22 @@ static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instru
     return SW_OK;
 }
 
+/* All flags but --chown, whose names are the image's to say. */
 static enum sw_code expand_flags(struct sw_stage *s, const struct sw_df_copy *df,
-                                 struct copy_inputs *c, struct sw_error *err) {
+                                 struct sw_copy_inputs *c, struct sw_error *err) {
     struct sw_df_lex lex = sw_stage_lex(s);
     struct sw_str text;
     enum sw_code code = SW_OK;
+    c->owner = SW_STR("");
     if (df->chown.ptr) {
-        struct sw_source *view;
-        code = sw_df_expand_word(&s->arena, &lex, df->chown, &text, err);
-        if (!code) code = sw_stage_view(s, &view, err);
-        if (!code && text.len)
-            code = sw_owner_find(view, &s->arena, text, &c->spec.uid, &c->spec.gid, err);
+        code = sw_df_expand_word(&s->arena, &lex, df->chown, &c->owner, err);
         if (code) return sw_context(err, "--chown=%.*s", SW_ARG(df->chown));
-        c->spec.has_owner = text.len > 0;
     }
     if (df->chmod.ptr) {
         code = sw_df_expand_word(&s->arena, &lex, df->chmod, &text, err);
         if (!code) code = sw_df_chmod_parse(text, &c->chmod, err);
         if (code) return sw_context(err, "--chmod=%.*s", SW_ARG(df->chmod));
+        c->mode = text;
         c->spec.chmod = &c->chmod;
     }
     if (df->exclude.n) {
@@ -160,6 +189,17 @@ static enum sw_code expand_flags(struct sw_stage *s, const struct sw_df_copy *df
         if (code) return sw_context(err, "--exclude");
         c->spec.exclude = c->exclude;
     }
+    return SW_OK;
+}
+
+static enum sw_code find_owner(struct sw_stage *s, const struct sw_df_copy *df,
+                               struct sw_copy_inputs *c, struct sw_error *err) {
+    struct sw_source *view;
+    if (!c->owner.len) return SW_OK;
+    enum sw_code code = sw_stage_view(s, &view, err);
+    if (!code) code = sw_owner_find(view, &s->arena, c->owner, &c->spec.uid, &c->spec.gid, err);
+    if (code) return sw_context(err, "--chown=%.*s", SW_ARG(df->chown));
+    c->spec.has_owner = true;
     return SW_OK;
 }
 
@@ -182,29 +222,59 @@ static enum sw_code expand_dest(struct sw_stage *s, const struct sw_df_copy *df,
     return SW_OK;
 }
 
+/* What the plan is made from, read as far as planning needs it. */
+static enum sw_code open_inputs(struct sw_stage *s, const struct sw_df_instruction *in,
+                                unsigned step, struct sw_copy_inputs *c, struct sw_error *err) {
+    enum sw_code code = find_owner(s, &in->copy, c, err);
+    for (size_t i = 0; i < c->n_fetched && !code; i++)
+        if (c->repositories[i].commit.ptr) {
+            struct sw_str asked = c->repositories[i].commit;
+            code = sw_add_checkout(s, &c->repositories[i], step, &c->fetched[i], err);
+            /* Somebody has pushed meanwhile: this is not the plan of what was asked for. */
+            c->has_key = c->has_key && sw_str_eq(asked, c->repositories[i].commit);
+        }
+    if (!code && in->copy.from.ptr) {
+        code = sw_from_source(s, in->copy.from, step, &c->spec.source, err);
+    } else if (!code && c->n_paths) {
+        code = sw_build_context_source(s->build, &c->spec.source, err);
+    }
+    if (!code && !in->copy.link) code = sw_stage_view(s, &c->spec.view, err);
+    return code;
+}
+
+static enum sw_code plan_and_make(struct sw_stage *s, const struct sw_df_instruction *in,
+                                  unsigned step, struct sw_copy_inputs *c, bool *ret_cached,
+                                  bool *ret_empty, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    struct sw_cache_plan plan = {0};
+    SW_COPY struct sw_copy copy;
+    sw_copy_init(&copy);
+    enum sw_code code = open_inputs(s, in, step, c, err);
+    if (!code) code = sw_copy_plan(&copy, &c->spec, err);
+    if (!code) code = sw_step_layer(s, &copy, &plan, ret_cached, ret_empty, err);
+    if (!code && c->has_key) code = sw_plan_remember(s, &c->key, &plan, err);
+    if (!code && copy.skipped)
+        sw_progress_warn(b->tools->progress, "%s:%u: %u sockets were not copied",
+                         b->options->dockerfile_name, in->span.line, copy.skipped);
+    return code;
+}
+
 static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *in, unsigned step,
                             bool *ret_cached, struct sw_error *err) {
     struct sw_build *b = s->build;
-    struct copy_inputs c = {
+    struct sw_copy_inputs c = {
         .spec = {.verb = in->kind == SW_DF_ADD ? "ADD" : "COPY",
                  .parents = in->copy.parents,
                  .epoch_s = b->options->epoch_s,
                  .unpack = in->kind == SW_DF_ADD && in->copy.unpack != SW_DF_FALSE,
                  .store = b->tools->store,
                  .pool = b->tools->pool}};
-    SW_COPY struct sw_copy copy;
-    bool empty;
-    sw_copy_init(&copy);
+    struct sw_cache_plan plan;
+    bool empty = false, hit = false;
     sw_progress_start(b->tools->progress, step);
     enum sw_code code = expand_sources(s, in, step, &c, err);
     if (!code) code = expand_dest(s, &in->copy, &c.spec.dest, err);
     if (!code) code = expand_flags(s, &in->copy, &c, err);
-    if (!code && in->copy.from.ptr) {
-        code = sw_from_source(s, in->copy.from, step, &c.spec.source, err);
-    } else if (!code && c.n_paths) {
-        code = sw_build_context_source(b, &c.spec.source, err);
-    }
-    if (!code && !in->copy.link) code = sw_stage_view(s, &c.spec.view, err);
     if (code) return code;
     c.spec.paths = c.paths;
     c.spec.n_paths = c.n_paths;
@@ -212,11 +282,13 @@ static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *
     c.spec.n_fetched = c.n_fetched;
     c.spec.files = c.files;
     c.spec.n_files = in->copy.n_files;
-    code = sw_copy_plan(&copy, &c.spec, err);
-    if (!code) code = sw_step_layer(s, &copy, ret_cached, &empty, err);
-    if (!code && copy.skipped)
-        sw_progress_warn(b->tools->progress, "%s:%u: %u sockets were not copied",
-                         b->options->dockerfile_name, in->span.line, copy.skipped);
+    code = sw_plan_inputs(s, in, step, &c, err);
+    if (!code && c.has_key && sw_plan_recall(s, &c.key, &plan)) {
+        code = sw_step_known(s, &plan, &hit, err);
+        empty = plan.empty;
+    }
+    if (!code && hit) *ret_cached = true;
+    if (!code && !hit) code = plan_and_make(s, in, step, &c, ret_cached, &empty, err);
     if (!code)
         code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "%.*s", SW_ARG(in->text)), empty,
                                     err);
@@ -234,27 +306,45 @@ enum sw_code sw_step_copy(struct sw_stage *s, const struct sw_df_instruction *in
 
 /* ---- WORKDIR ---- */
 
-static enum sw_code do_workdir(struct sw_stage *s, const struct sw_df_instruction *in,
-                               bool *ret_cached, struct sw_error *err) {
+static enum sw_code make_workdir(struct sw_stage *s, struct sw_str dir,
+                                 const struct sw_digest *inputs, bool *ret_cached, bool *ret_empty,
+                                 struct sw_error *err) {
     SW_COPY struct sw_copy copy;
-    struct sw_df_lex lex = sw_stage_lex(s);
     struct sw_source *view;
-    struct sw_str word;
+    struct sw_cache_plan plan = {0};
     uint32_t uid = 0, gid = 0;
-    bool empty = true;
     sw_copy_init(&copy);
-    enum sw_code code = sw_df_expand_word(&s->arena, &lex, in->word, &word, err);
-    if (code) return code;
-    struct sw_str dir = sw_df_workdir_join(&s->arena, s->config.config.working_dir, word);
-    s->config.config.working_dir = dir;
-    code = sw_stage_view(s, &view, err);
+    enum sw_code code = sw_stage_view(s, &view, err);
     /* The directory belongs to the USER so far, as with BuildKit. */
     if (!code && s->config.config.user.len)
         code = sw_owner_find(view, &s->arena, s->config.config.user, &uid, &gid, err);
     if (!code)
         code = sw_copy_plan_dirs(&copy, view, dir, uid, gid, s->build->options->epoch_s, err);
-    if (!code) code = sw_step_layer(s, &copy, ret_cached, &empty, err);
-    if (!code && empty) *ret_cached = true;
+    if (!code) code = sw_step_layer(s, &copy, &plan, ret_cached, ret_empty, err);
+    if (!code && inputs) code = sw_plan_remember(s, inputs, &plan, err);
+    if (!code && *ret_empty) *ret_cached = true;
+    return code;
+}
+
+static enum sw_code do_workdir(struct sw_stage *s, const struct sw_df_instruction *in,
+                               bool *ret_cached, struct sw_error *err) {
+    struct sw_df_lex lex = sw_stage_lex(s);
+    struct sw_str word;
+    struct sw_digest inputs;
+    struct sw_cache_plan plan;
+    bool empty = true, hit = false;
+    enum sw_code code = sw_df_expand_word(&s->arena, &lex, in->word, &word, err);
+    if (code) return code;
+    struct sw_str dir = sw_df_workdir_join(&s->arena, s->config.config.working_dir, word);
+    s->config.config.working_dir = dir;
+    bool has_key = sw_plan_workdir_inputs(s, dir, &inputs);
+    if (has_key && sw_plan_recall(s, &inputs, &plan)) {
+        code = sw_step_known(s, &plan, &hit, err);
+        empty = plan.empty;
+    }
+    if (!code && hit) *ret_cached = true;
+    if (!code && !hit)
+        code = make_workdir(s, dir, has_key ? &inputs : NULL, ret_cached, &empty, err);
     if (!code)
         code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "WORKDIR %.*s", SW_ARG(dir)),
                                     empty, err);

@@ -271,6 +271,14 @@ static struct sw_key_part item_part(struct sw_arena *a, const struct sw_item *it
         sw_arena_printf(a, "%s %s%.*s", kind, named ? "" : "/", SW_ARG(path)), item_value(a, item)};
 }
 
+void sw_explain_known(struct sw_stage *st, const struct sw_digest *key) {
+    struct sw_explain *e = st->build->explain;
+    pthread_mutex_lock(&e->lock);
+    /* Without parts, the next miss of this step has nothing to be compared with. */
+    (void)add_step(st, key);
+    pthread_mutex_unlock(&e->lock);
+}
+
 /* Too many entries to keep: one part for each directory with what is directly in it, or (too many
  * again) for each of the first directories with all below it. */
 static size_t grouped_parts(struct sw_arena *a, const struct sw_copy *copy, bool top,
@@ -403,6 +411,8 @@ static void judge(struct sw_stage *st) {
         s->why = SW_WHY_NEW;
     } else if (!strcmp(s->before->key, s->key)) {
         s->why = SW_WHY_GONE;
+    } else if (!s->before->block.len) {
+        s->why = SW_WHY_NEW;
     } else {
         compare(e, s);
         s->why = SW_WHY_EARLIER;
@@ -482,15 +492,16 @@ static struct sw_step_report report_of(struct sw_arena *a, const struct sw_expla
     return r;
 }
 
-enum sw_code sw_explain_keys(struct sw_explain *e,
-                             enum sw_code (*each)(void *ctx, const struct sw_digest *key,
-                                                  size_t stage, bool is_run, struct sw_error *err),
-                             void *ctx, struct sw_error *err) {
+enum sw_code sw_explain_keys(struct sw_explain *e, sw_used_step_fn *each, void *ctx,
+                             struct sw_error *err) {
     enum sw_code code = SW_OK;
     if (e->steps.len) qsort(e->steps.ptr, e->steps.len, sizeof *e->steps.ptr, by_place);
     for (size_t i = 0; i < e->steps.len && !code; i++) {
         const struct sw_explained *s = e->steps.ptr[i];
-        code = each(ctx, &s->digest, s->stage_index, s->is_run, err);
+        struct sw_used_step used = {.key = s->digest,
+                                    .exported = e->build->stages[s->stage_index].exported,
+                                    .is_run = s->is_run};
+        code = each(ctx, &used, err);
     }
     return code;
 }

@@ -24,18 +24,24 @@ void sw_explain_free(struct sw_explain *e);
 void sw_explain_run(struct sw_stage *s, const struct sw_digest *key, const struct sw_key *parts);
 /* The same for COPY, whose parts are its entries. */
 void sw_explain_copy(struct sw_stage *s, const struct sw_digest *key, const struct sw_copy *copy);
+/* The same where the entries were not looked at. */
+void sw_explain_known(struct sw_stage *s, const struct sw_digest *key);
 /* What became of it. */
 void sw_explain_hit(struct sw_stage *s);
 void sw_explain_miss(struct sw_stage *s);
 /* The failure of --fail-on-miss, with what has changed. */
 SW_NODISCARD enum sw_code sw_explain_refuse(struct sw_stage *s, struct sw_error *err);
-/* Every key of this build, in the order of the Dockerfile. After the stages. */
-SW_NODISCARD enum sw_code sw_explain_keys(struct sw_explain *e,
-                                          enum sw_code (*each)(void *ctx,
-                                                               const struct sw_digest *key,
-                                                               size_t stage, bool is_run,
-                                                               struct sw_error *err),
-                                          void *ctx, struct sw_error *err);
+/* A step of this build that has a key. */
+struct sw_used_step {
+    struct sw_digest key;
+    bool exported; /* of the result, not of a stage beside it */
+    bool is_run;
+};
+typedef enum sw_code sw_used_step_fn(void *ctx, const struct sw_used_step *step,
+                                     struct sw_error *err);
+/* Every one, in the order of the Dockerfile. After the stages. */
+SW_NODISCARD enum sw_code sw_explain_keys(struct sw_explain *e, sw_used_step_fn *each, void *ctx,
+                                          struct sw_error *err);
 /* All keyed steps, in the order of the Dockerfile, in the arena. */
 void sw_explain_reports(struct sw_explain *e, struct sw_arena *a, struct sw_step_report **ret,
                         size_t *ret_n);

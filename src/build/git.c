@@ -12,6 +12,9 @@
 
 extern char **environ;
 
+/* Of ls-remote, for a name that many refs of a large repository end with. */
+#define ANSWER_MAX ((size_t)16 << 20)
+
 /* ---- names ---- */
 
 /* user@host:path, without a scheme. */
@@ -184,6 +187,74 @@ static enum sw_code check_commit(struct sw_str commit, struct sw_str want, struc
                    SW_ARG(want));
 }
 
+static bool is_commit(struct sw_str s) {
+    if (s.len != 40 && s.len != 64) return false;
+    for (size_t i = 0; i < s.len; i++)
+        if (!((s.ptr[i] >= '0' && s.ptr[i] <= '9') || (s.ptr[i] >= 'a' && s.ptr[i] <= 'f')))
+            return false;
+    return true;
+}
+
+/* The line of a name in ls-remote's answer, "COMMIT\tNAME". */
+static bool find_line(struct sw_str answer, struct sw_str wanted, struct sw_str *ret) {
+    struct sw_str line, commit, name;
+    while (sw_str_next(&answer, '\n', &line)) {
+        sw_str_cut(line, '\t', &commit, &name);
+        if (!sw_str_eq(name, wanted) || !is_commit(commit)) continue;
+        *ret = commit;
+        return true;
+    }
+    return false;
+}
+
+/* A name in the order that git fetch looks in: as it is, a tag (what it points to), a branch. */
+static bool choose(struct sw_arena *arena, struct sw_str answer, struct sw_str ref,
+                   struct sw_str *ret) {
+    static const char *const prefixes[] = {"", "refs/", "refs/tags/", "refs/heads/"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        struct sw_str name = sw_arena_printf(arena, "%s%.*s", prefixes[i], SW_ARG(ref));
+        struct sw_str peeled = sw_arena_printf(arena, "%.*s^{}", SW_ARG(name));
+        if (find_line(answer, peeled, ret) || find_line(answer, name, ret)) return true;
+    }
+    return false;
+}
+
+static enum sw_code check_ref(const struct sw_git_options *o, struct sw_error *err) {
+    if (!sw_proc_find("git", NULL))
+        return sw_fail(err, SW_UNSUPPORTED, "%.*s: git is not installed", SW_ARG(o->url.remote));
+    if (sw_str_starts(o->url.ref, SW_STR("-")))
+        return sw_fail(err, SW_USAGE, "\"%.*s\" is not a ref", SW_ARG(o->url.ref));
+    return SW_OK;
+}
+
+enum sw_code sw_git_resolve(const struct sw_git_options *o, struct sw_arena *arena,
+                            struct sw_str *ret, struct sw_error *err) {
+    struct git g = {.arena = arena, .o = o, .dir = "/"};
+    struct sw_str ref = o->url.ref.len ? o->url.ref : SW_STR("HEAD"), commit;
+    struct sw_error ignored = {0};
+    SW_BUF struct sw_buf answer;
+    sw_buf_init(&answer, ANSWER_MAX);
+    enum sw_code code = check_ref(o, err);
+    if (code) return code;
+    if (is_commit(ref)) {
+        commit = ref;
+    } else {
+        /* What is wrong with the server, fetching will say. */
+        *ret = SW_STR("");
+        g.env = make_env(&g);
+        if (GIT(&g, &answer, &ignored, "ls-remote", "-q", "--", sw_arena_cstr(arena, o->url.remote),
+                sw_arena_cstr(arena, ref), sw_arena_printf(arena, "%.*s^{}", SW_ARG(ref)).ptr))
+            return SW_OK;
+        if (!choose(arena, sw_buf_str(&answer), ref, &commit)) return SW_OK;
+        commit = sw_arena_str(arena, commit);
+    }
+    code = check_commit(commit, o->commit, err);
+    if (!code) code = check_commit(commit, o->url.commit, err);
+    if (code) return sw_context(err, "%.*s", SW_ARG(o->url.remote));
+    *ret = commit;
+    return SW_OK;
+}
+
 static enum sw_code find_time(struct git *g, const char *commit, int64_t *ret,
                               struct sw_error *err) {
     SW_BUF struct sw_buf out;
@@ -230,12 +301,8 @@ enum sw_code sw_git_fetch(struct sw_store *store, const struct sw_git_options *o
     SW_BUF struct sw_buf temp;
     SW_FD int dir = -1;
     sw_buf_init(&temp, 4096);
-    if (!sw_proc_find("git", NULL))
-        return sw_fail(err, SW_UNSUPPORTED, "%.*s: git is not installed",
-                       SW_ARG(options->url.remote));
-    if (sw_str_starts(options->url.ref, SW_STR("-")))
-        return sw_fail(err, SW_USAGE, "\"%.*s\" is not a ref", SW_ARG(options->url.ref));
-    enum sw_code code = sw_store_temp_dir(store, &temp, &dir, err);
+    enum sw_code code = check_ref(options, err);
+    if (!code) code = sw_store_temp_dir(store, &temp, &dir, err);
     if (code) return code;
     *ret = (struct sw_git_checkout){.temp = sw_arena_str(arena, sw_buf_str(&temp))};
     g.dir = sw_arena_printf(arena, "%s/%s", sw_store_root(store), temp.ptr).ptr;

@@ -35,6 +35,12 @@ struct sw_git_checkout {
     struct sw_str commit;
     int64_t time_s; /* of the commit */
 };
+/* The commit that will come, for one question to the server (none where the URL names it). ""
+ * where only fetching can tell: an abbreviated commit, a server that does not answer. SW_CORRUPT
+ * where it is not the one that is wanted. */
+SW_NODISCARD enum sw_code sw_git_resolve(const struct sw_git_options *options,
+                                         struct sw_arena *arena, struct sw_str *ret,
+                                         struct sw_error *err);
 SW_NODISCARD enum sw_code sw_git_fetch(struct sw_store *store, const struct sw_git_options *options,
                                        struct sw_arena *arena, struct sw_git_checkout *ret,
                                        struct sw_error *err);

@@ -18,10 +18,9 @@ static void finish_config(struct sw_build *b, struct sw_stage *s, struct sw_imag
     for (size_t i = 0; i < s->layers.len; i++) c->diff_ids[i] = s->layers.ptr[i].diff_id;
 }
 
-/* Docker's name for a layer's media type, where the format asks for it. */
-static struct sw_str layer_type(const struct sw_blayer *l, bool docker) {
-    struct sw_media_type t = sw_media_type_of(sw_str(l->media_type));
-    if (t.kind != SW_MEDIA_LAYER || t.foreign || t.docker == docker) return sw_str(l->media_type);
+struct sw_str sw_layer_media_type(const char *type, bool docker) {
+    struct sw_media_type t = sw_media_type_of(sw_str(type));
+    if (t.kind != SW_MEDIA_LAYER || t.foreign || t.docker == docker) return sw_str(type);
     return sw_str(sw_media_type_layer(t.compression, docker));
 }
 
@@ -63,7 +62,8 @@ enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s, struct sw_b
     if (code) return code;
     for (size_t i = 0; i < s->layers.len; i++) {
         const struct sw_blayer *l = &s->layers.ptr[i];
-        struct sw_descriptor d = {.media_type = layer_type(l, o->docker_format),
+        struct sw_descriptor d = {.media_type =
+                                      sw_layer_media_type(l->media_type, o->docker_format),
                                   .digest = l->blob,
                                   .size = (int64_t)l->size};
         if (!o->docker_format) d.annotations = l->annotations;
@@ -71,6 +71,10 @@ enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s, struct sw_b
     }
     if (!o->docker_format)
         m.annotations = sw_annotations_for(a, &o->annotations, "manifest", &o->platform);
+    struct sw_str records;
+    code = sw_cache_inline(b, s, a, &records, err);
+    if (code) return code;
+    if (records.len) sw_pairs_set(a, &m.annotations, SW_STR(SW_ANN_CACHE), records);
     sw_manifest_write(&manifest, &m);
     code = put(b, o->docker_format ? SW_MT_DOCKER_MANIFEST : SW_MT_OCI_MANIFEST, &manifest,
                &ret->target, err);

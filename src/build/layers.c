@@ -1,13 +1,13 @@
 /* The forms of a layer, and the cache's records of them.
  *
  * A record's value is one line of text:
- *     1 EMPTY SNAPSHOT FORM DIFF_ID BLOB SIZE TAG CLAMPED
+ *     1 EMPTY SNAPSHOT FORM DIFF_ID BLOB SIZE TAG CLAMPED CONTENT
  * EMPTY 0 or 1 (the step changed nothing); SNAPSHOT a number, 0 for none, with the overlay FORM of
  * its marks; DIFF_ID and BLOB are digests or "-"; SIZE is the blob's; TAG says how the blob was
  * compressed, and for RUN @ and the seconds that its times were clamped to. CLAMPED:
- * such seconds of the snapshot's own times, where it came out of an archive; -1 otherwise. A record
- * that cannot be used in this build (another form, another compression) still is for what can: the
- * forms are looked at one by one.
+ * such seconds of the snapshot's own times, where it came out of an archive; -1 otherwise. CONTENT:
+ * 64 digits that name what is in the layer, or "-". A record that cannot be used in this build
+ * (another form, another compression) still is for what can: the forms are looked at one by one.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "build/diff.h"
 #include "build/room_internal.h"
 #include "build/root_copy.h"
+#include "codec/hex.h"
 
 #define TAG_MAX 128
 
@@ -27,6 +28,18 @@ struct sw_digest sw_layers_chain(const struct sw_blayer *layers, size_t n) {
     sw_hasher_add_str(&h, SW_STR("slipway chain 1\n"));
     for (size_t i = 0; i < n; i++) sw_hasher_add(&h, layers[i].identity.bytes, 32);
     return sw_hasher_finish(&h);
+}
+
+bool sw_layers_content(const struct sw_blayer *layers, size_t n, struct sw_digest *ret) {
+    struct sw_hasher h;
+    sw_hasher_init(&h, SW_SHA256);
+    sw_hasher_add_str(&h, SW_STR("slipway content 1\n"));
+    for (size_t i = 0; i < n; i++) {
+        if (!sw_digest_is_set(&layers[i].content)) return false;
+        sw_hasher_add(&h, layers[i].content.bytes, 32);
+    }
+    *ret = sw_hasher_finish(&h);
+    return true;
 }
 
 /* ---- records ---- */
@@ -57,13 +70,13 @@ static enum sw_code recall(struct sw_build *b, const struct sw_digest *key, bool
     *ret_empty = false;
     enum sw_code code = sw_cache_get(b->tools->store, &arena, ret->key, &record, err);
     if (code) return code;
-    char diff_id[160], blob[160], tag[128], wanted[TAG_MAX];
+    char diff_id[160], blob[160], tag[128], content[80] = "-", wanted[TAG_MAX];
     long long snapshot, clamped_s = -1;
     unsigned long long size;
     int version, empty, form;
     const char *text = sw_arena_cstr(&arena, record.value);
-    if (sscanf(text, "%d %d %lld %d %159s %159s %llu %127s %lld", &version, &empty, &snapshot,
-               &form, diff_id, blob, &size, tag, &clamped_s) < 8 ||
+    if (sscanf(text, "%d %d %lld %d %159s %159s %llu %127s %lld %79s", &version, &empty, &snapshot,
+               &form, diff_id, blob, &size, tag, &clamped_s, content) < 8 ||
         version != 1)
         return sw_fail(err, SW_NOT_FOUND, "a cache record of another version");
     *ret_empty = empty != 0;
@@ -79,6 +92,13 @@ static enum sw_code recall(struct sw_build *b, const struct sw_digest *key, bool
     }
     if (!*ret_empty && !ret->snapshot && !ret->has_blob)
         return sw_fail(err, SW_NOT_FOUND, "a cache record of no use here");
+    /* A COPY's key says what is in it; the same RUN may make something else the next time. */
+    struct sw_digest named = {.alg = SW_SHA256};
+    if (!is_run) {
+        ret->content = *key;
+    } else if (strlen(content) == 64 && sw_hex_decode(sw_str(content), false, named.bytes)) {
+        ret->content = named;
+    }
     return SW_OK;
 }
 
@@ -86,20 +106,20 @@ enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key, bo
                              struct sw_blayer *ret, bool *ret_empty, struct sw_error *err) {
     enum sw_code code = recall(b, key, is_run, ret, ret_empty, err);
     if (code != SW_NOT_FOUND || !b->cache_sources) return code;
-    struct sw_error why = {0};
-    code = sw_cache_fetch(b, key, is_run, &why);
-    if (!code) return recall(b, key, is_run, ret, ret_empty, err);
-    /* What cannot be fetched is made. */
-    if (code != SW_NOT_FOUND) sw_progress_warn(b->tools->progress, "%s", why.text);
-    return sw_fail(err, SW_NOT_FOUND, "not in the cache");
+    if (!sw_cache_find(b, key, is_run, ret, ret_empty))
+        return sw_fail(err, SW_NOT_FOUND, "not in the cache");
+    sw_error_clear(err);
+    return SW_OK;
 }
 
 enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer, bool empty,
                              struct sw_error *err) {
-    char text[640], tag[TAG_MAX], diff_id[SW_DIGEST_TEXT_MAX] = "-", blob[SW_DIGEST_TEXT_MAX] = "-";
+    char text[768], tag[TAG_MAX], diff_id[SW_DIGEST_TEXT_MAX] = "-", blob[SW_DIGEST_TEXT_MAX] = "-";
+    char content[SW_DIGEST_TEXT_MAX] = "-";
     struct sw_cache_ref refs[2];
     size_t n = 0;
     make_tag(b, layer->is_run, tag);
+    if (layer->is_run && sw_digest_is_set(&layer->content)) sw_digest_hex(&layer->content, content);
     if (layer->has_blob) {
         sw_digest_format(&layer->diff_id, diff_id);
         sw_digest_format(&layer->blob, blob);
@@ -107,10 +127,10 @@ enum sw_code sw_layer_record(struct sw_build *b, const struct sw_blayer *layer, 
     }
     if (layer->snapshot)
         refs[n++] = (struct sw_cache_ref){.is_snapshot = true, .snapshot = layer->snapshot};
-    int len = snprintf(text, sizeof text, "1 %d %lld %d %s %s %llu %s %lld", empty,
+    int len = snprintf(text, sizeof text, "1 %d %lld %d %s %s %llu %s %lld %s", empty,
                        (long long)layer->snapshot, (int)b->form, diff_id, blob,
                        (unsigned long long)layer->size, tag,
-                       layer->clamped ? (long long)layer->clamped_s : -1LL);
+                       layer->clamped ? (long long)layer->clamped_s : -1LL, content);
     struct sw_cache_record record = {
         .value = sw_str_n(text, (size_t)len), .refs = refs, .n_refs = n};
     memcpy(record.key, layer->key, sizeof record.key);
@@ -150,20 +170,23 @@ enum sw_code sw_layers_snapshots(struct sw_build *b, struct sw_blayer *layers, s
     /* The layers of a base may lead into one another with hard links, so they are unpacked as one
      * stack; those that we made describe themselves and are unpacked one by one. */
     size_t base = 0;
+    enum sw_code code = sw_layers_fetch(b, layers, n, err);
+    if (code) return code;
     while (base < n && !layers[base].snapshot && layers[base].has_blob) base++;
-    enum sw_code code = base ? unpack(b, layers, base, err) : SW_OK;
+    if (base) code = unpack(b, layers, base, err);
     for (size_t i = base; i < n && !code; i++)
         if (!layers[i].snapshot) code = unpack(b, &layers[i], 1, err);
     return code;
 }
 
 enum sw_code sw_layer_need_blob(struct sw_build *b, struct sw_blayer *layer, struct sw_error *err) {
-    if (layer->has_blob) return SW_OK;
+    enum sw_code code = sw_layers_fetch(b, layer, 1, err);
+    if (code || layer->has_blob) return code;
     struct sw_layer_writer *w = NULL;
     struct sw_layer_blob blob;
     SW_FD int dir = -1;
-    enum sw_code code = sw_layer_open(b->tools->store, b->tools->pool, b->compressor.kind,
-                                      b->options->compression_level, &w, err);
+    code = sw_layer_open(b->tools->store, b->tools->pool, b->compressor.kind,
+                         b->options->compression_level, &w, err);
     if (!code) code = sw_snapshot_open(b->tools->store, layer->snapshot, &dir, err);
     if (!code)
         code = sw_diff_archive(dir, b->form, b->options->epoch_s,
@@ -195,10 +218,11 @@ static enum sw_code index_of(struct sw_build *b, const struct sw_blayer *layer,
     return code;
 }
 
-enum sw_code sw_layers_view(struct sw_build *b, const struct sw_blayer *layers, size_t n,
+enum sw_code sw_layers_view(struct sw_build *b, struct sw_blayer *layers, size_t n,
                             struct sw_str name, struct sw_source **ret, struct sw_error *err) {
+    enum sw_code code = sw_layers_fetch(b, layers, n, err);
+    if (code) return code;
     struct sw_view_layer *v = sw_calloc(n + 1, sizeof *v);
-    enum sw_code code = SW_OK;
     for (size_t i = 0; i < n && !code; i++) {
         v[i].snapshot = layers[i].snapshot;
         v[i].clamped = layers[i].snapshot && layers[i].clamped;

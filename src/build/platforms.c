@@ -14,6 +14,9 @@
 struct sw_build_made {
     pthread_mutex_t lock;
     SW_VEC(struct sw_digest) keys;
+    unsigned n_left; /* builds that follow this one */
+    SW_VEC(struct sw_used_step) steps;
+    SW_VEC(struct sw_planned) plans;
 };
 
 bool sw_may_recall(struct sw_stage *s, const struct sw_digest *key) {
@@ -33,6 +36,36 @@ void sw_made(struct sw_stage *s, const struct sw_digest *key) {
     pthread_mutex_lock(&made->lock);
     sw_vec_add(&made->keys, *key);
     pthread_mutex_unlock(&made->lock);
+}
+
+/* ---- what goes to --cache-to ---- */
+
+static enum sw_code gather_step(void *ctx, const struct sw_used_step *step, struct sw_error *err) {
+    struct sw_build_made *made = ctx;
+    (void)err;
+    sw_vec_add(&made->steps, *step);
+    return SW_OK;
+}
+
+enum sw_code sw_used_steps(struct sw_build *b, sw_used_step_fn *each, void *ctx,
+                           struct sw_error *err) {
+    struct sw_build_made *made = b->options->made;
+    if (!made) return sw_explain_keys(b->explain, each, ctx, err);
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < made->steps.len && !code; i++)
+        code = each(ctx, &made->steps.ptr[i], err);
+    return code;
+}
+
+bool sw_used_all(struct sw_build *b, struct sw_error *err) {
+    struct sw_build_made *made = b->options->made;
+    if (!made) return true;
+    if (sw_explain_keys(b->explain, gather_step, made, err)) return false;
+    for (size_t i = 0; i < b->plans.len; i++) sw_vec_add(&made->plans, b->plans.ptr[i]);
+    if (made->n_left) return false;
+    b->plans.len = 0;
+    for (size_t i = 0; i < made->plans.len; i++) sw_vec_add(&b->plans, made->plans.ptr[i]);
+    return true;
 }
 
 /* ---- annotations ---- */
@@ -115,6 +148,7 @@ enum sw_code sw_build_platforms(const struct sw_build_tools *tools,
         one.platform = platforms[i];
         one.unnamed = true;
         one.made = &made;
+        made.n_left = (unsigned)(n - i - 1);
         code = sw_build_run(tools, &one, arena, &results[i], err);
         if (code && code != SW_CANCELLED)
             sw_context(err, "%.*s", SW_ARG(sw_platform_format(arena, &platforms[i])));
@@ -122,6 +156,8 @@ enum sw_code sw_build_platforms(const struct sw_build_tools *tools,
     if (!code && !options->skip_layers)
         code = write_index(tools, options, platforms, results, n, arena, ret_index, err);
     sw_vec_done(&made.keys);
+    sw_vec_done(&made.steps);
+    sw_vec_done(&made.plans);
     pthread_mutex_destroy(&made.lock);
     return code;
 }

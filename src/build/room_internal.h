@@ -16,6 +16,7 @@
 #include "build/cache_transfer_internal.h"
 #include "build/copy.h"
 #include "build/explain_internal.h"
+#include "build/git.h"
 #include "build/layer_writer.h"
 #include "build/source.h"
 #include "build/view.h"
@@ -30,6 +31,8 @@
 /* A layer of a stage, in the forms that exist so far. */
 struct sw_blayer {
     struct sw_digest identity; /* what it is made of; what later keys see */
+    struct sw_digest content;  /* names what is in it; unset where that is not known */
+    struct sw_origin *origin;  /* where its blob is while the store lacks it; NULL: it does not */
     bool has_blob;
     struct sw_digest blob, diff_id;
     uint64_t size; /* of the blob */
@@ -85,6 +88,20 @@ struct sw_stage {
 
 struct sw_http;
 
+/* A base of which the store has the documents, and layers as far as something asked for them. */
+struct sw_lazy_base {
+    struct sw_str name; /* in the build's arena, like what follows */
+    struct sw_descriptor target;
+    const struct sw_blayer *layers;
+    size_t n;
+};
+
+/* What planning a COPY came to, for --cache-to. */
+struct sw_planned {
+    struct sw_cache_plan plan;
+    bool exported; /* its stage is */
+};
+
 struct sw_build {
     const struct sw_build_tools *tools;
     const struct sw_build_options *options;
@@ -106,10 +123,13 @@ struct sw_build {
     bool failed;
     unsigned n_keyed, n_cached;
     struct sw_explain *explain;             /* owned */
-    struct sw_cache_sources *cache_sources; /* owned; NULL without --cache-from */
-    struct sw_source *context;              /* opened on first use; owned */
-    struct sw_map other_sources;            /* name -> struct sw_other_source * */
-    struct sw_map indexes;                  /* diff ID -> struct sw_layer_index * */
+    struct sw_cache_sources *cache_sources; /* borrowed; NULL without --cache-from */
+    SW_VEC(struct sw_lazy_base) bases;      /* under base_lock */
+    SW_VEC(struct sw_planned) plans;        /* of this build; under the lock */
+    pthread_mutex_t base_lock;
+    struct sw_source *context;   /* opened on first use; owned */
+    struct sw_map other_sources; /* name -> struct sw_other_source * */
+    struct sw_map indexes;       /* diff ID -> struct sw_layer_index * */
     pthread_mutex_t index_lock;
     struct sw_http *http;    /* made on first use; owned */
     struct sw_source *blobs; /* files of URLs; made on first use; owned */
@@ -118,7 +138,8 @@ struct sw_build {
 
 /* A source that is neither the context nor a stage: an image or a named context. */
 struct sw_other_source {
-    struct sw_source *source;
+    struct sw_source *source;        /* an image's: NULL until its files are asked for */
+    struct sw_str label;             /* of that source */
     SW_VEC(struct sw_blayer) layers; /* an image's */
     struct sw_image_config config;
     struct sw_digest identity;
@@ -147,11 +168,13 @@ SW_NODISCARD enum sw_code sw_layers_snapshots(struct sw_build *b, struct sw_blay
                                               size_t n, struct sw_error *err);
 SW_NODISCARD enum sw_code sw_layer_need_blob(struct sw_build *b, struct sw_blayer *layer,
                                              struct sw_error *err);
-SW_NODISCARD enum sw_code sw_layers_view(struct sw_build *b, const struct sw_blayer *layers,
-                                         size_t n, struct sw_str name, struct sw_source **ret,
+SW_NODISCARD enum sw_code sw_layers_view(struct sw_build *b, struct sw_blayer *layers, size_t n,
+                                         struct sw_str name, struct sw_source **ret,
                                          struct sw_error *err);
 /* The identity of a stack, for keys. */
 struct sw_digest sw_layers_chain(const struct sw_blayer *layers, size_t n);
+/* The content of a stack, without looking at it; false where a layer's is not known. */
+bool sw_layers_content(const struct sw_blayer *layers, size_t n, struct sw_digest *ret);
 SW_NODISCARD enum sw_code sw_layer_recall(struct sw_build *b, const struct sw_digest *key,
                                           bool is_run, struct sw_blayer *ret, bool *ret_empty,
                                           struct sw_error *err);
@@ -170,6 +193,7 @@ SW_NODISCARD enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *aren
 /* sources.c: what --from means, as seen from a stage */
 SW_NODISCARD enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned step,
                                          struct sw_source **ret, struct sw_error *err);
+/* The layers of a stage or an image, none for a directory; whether they are here or not. */
 SW_NODISCARD enum sw_code sw_from_layers(struct sw_stage *s, struct sw_str from, unsigned step,
                                          struct sw_blayer **ret, size_t *ret_n,
                                          struct sw_error *err);
@@ -191,15 +215,29 @@ SW_NODISCARD enum sw_code sw_step_meta(struct sw_stage *s, const struct sw_df_in
 unsigned sw_step_begin(struct sw_stage *s, struct sw_str text);
 /* Ends it: done, cached, or the error. */
 void sw_step_end(struct sw_stage *s, unsigned step, bool cached, const struct sw_error *err);
-/* Plans, keys and makes (or recalls) a layer out of items. */
-SW_NODISCARD enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy, bool *ret_cached,
+/* Keys and makes (or recalls) a layer out of items. ret_plan may be NULL. */
+SW_NODISCARD enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy,
+                                        struct sw_cache_plan *ret_plan, bool *ret_cached,
                                         bool *ret_empty, struct sw_error *err);
+/* The same where the key is known without the items. *ret_hit false: they have to be looked at. */
+SW_NODISCARD enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cache_plan *plan,
+                                        bool *ret_hit, struct sw_error *err);
 
-/* add_sources.c: what ADD fetches. A source that is not remote leaves *ret_remote false. */
+/* add_sources.c: what ADD fetches: a file is brought here, a repository only asked for its commit
+ * (ret_repository->commit.ptr set). A source that is not remote leaves *ret_remote false. */
+struct sw_add_repository {
+    struct sw_git_options options;
+    struct sw_str commit; /* "" where only fetching can tell */
+};
 SW_NODISCARD enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df,
                                         struct sw_str source, struct sw_str checksum, unsigned step,
-                                        struct sw_copy_fetched *ret, bool *ret_remote,
+                                        struct sw_copy_fetched *ret,
+                                        struct sw_add_repository *ret_repository, bool *ret_remote,
                                         struct sw_error *err);
+/* repository->commit is then what was fetched. */
+SW_NODISCARD enum sw_code sw_add_checkout(struct sw_stage *s, struct sw_add_repository *repository,
+                                          unsigned step, struct sw_copy_fetched *ret,
+                                          struct sw_error *err);
 struct sw_http *sw_build_http(struct sw_build *b);
 /* The agent of --ssh default and the secret GIT_AUTH_TOKEN, "" where they were not given. */
 struct sw_str sw_build_ssh_agent(const struct sw_build *b);
@@ -210,12 +248,18 @@ void sw_build_keep_temp(struct sw_build *b, struct sw_str path);
 /* platforms.c: whether a layer of this key may be taken from the cache; that one was made. */
 bool sw_may_recall(struct sw_stage *s, const struct sw_digest *key);
 void sw_made(struct sw_stage *s, const struct sw_digest *key);
+/* Whether all that --cache-to wants is known: false before the last of several platforms. */
+bool sw_used_all(struct sw_build *b, struct sw_error *err);
+/* The steps of all platforms. */
+SW_NODISCARD enum sw_code sw_used_steps(struct sw_build *b, sw_used_step_fn *each, void *ctx,
+                                        struct sw_error *err);
 /* foreign.c: whether this machine itself runs a platform's programs; else an emulator has to. */
 bool sw_platform_is_native(const struct sw_build *b, const struct sw_platform *p);
 SW_NODISCARD enum sw_code sw_check_emulator(struct sw_stage *s, const struct sw_platform *p,
                                             struct sw_error *err);
 
-/* image.c */
+/* image.c: Docker's name for a layer's media type, where the format asks for it. */
+struct sw_str sw_layer_media_type(const char *type, bool docker);
 SW_NODISCARD enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s,
                                           struct sw_build_result *ret, struct sw_error *err);
 

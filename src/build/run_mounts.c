@@ -91,8 +91,10 @@ static enum sw_code snapshot_of(struct sw_stage *s, struct sw_source *source, st
     return SW_OK;
 }
 
+/* For the key alone, layers need not be here, and the path is what is written: with the layers it
+ * says what is meant. */
 static enum sw_code bind_source(struct sw_stage *s, const struct sw_df_mount *d, unsigned step,
-                                struct bound *ret, struct sw_error *err) {
+                                bool key_only, struct bound *ret, struct sw_error *err) {
     struct sw_source *source;
     struct sw_str path = sw_df_path_clean(&s->arena, d->source);
     *ret = (struct bound){.path = SW_STR("")};
@@ -103,13 +105,17 @@ static enum sw_code bind_source(struct sw_stage *s, const struct sw_df_mount *d,
         code = sw_build_context_source(s->build, &source, err);
         return code ? code : snapshot_of(s, source, path, ret, err);
     }
+    code = sw_from_layers(s, d->from, step, &ret->layers, &ret->n, err);
+    if (code) return code;
+    ret->digest = sw_layers_chain(ret->layers, ret->n);
+    if (ret->n && key_only) {
+        ret->path = path;
+        return SW_OK;
+    }
     code = sw_from_source(s, d->from, step, &source, err);
-    if (!code) code = sw_from_layers(s, d->from, step, &ret->layers, &ret->n, err);
     if (code) return code;
     if (!ret->n) return snapshot_of(s, source, path, ret, err);
-    code = sw_source_resolve(source, &s->arena, path, true, false, &ret->path, err);
-    ret->digest = sw_layers_chain(ret->layers, ret->n);
-    return code;
+    return sw_source_resolve(source, &s->arena, path, true, false, &ret->path, err);
 }
 
 /* Where there is no overlay: a copy of what is bound, which goes with the mount. */
@@ -158,7 +164,7 @@ static enum sw_code open_bind(struct sw_stage *s, const struct sw_df_mount *d, u
                               struct sw_error *err) {
     struct sw_build *b = s->build;
     struct bound bound;
-    enum sw_code code = bind_source(s, d, step, &bound, err);
+    enum sw_code code = bind_source(s, d, step, false, &bound, err);
     if (code) return code;
     if (b->overlay_mode.kind == SW_OVERLAY_NONE) return open_bind_copy(s, d, &bound, m, mount, err);
     const char **lowers = sw_arena_array(&s->arena, bound.n + 1, sizeof *lowers);
@@ -353,7 +359,7 @@ enum sw_code sw_run_mounts_plan(struct sw_stage *s, const struct sw_df_run *run,
         sw_key_add(key, name, what);
         if (d->type != SW_DF_MOUNT_BIND) continue;
         struct bound bound;
-        code = bind_source(s, d, step, &bound, err);
+        code = bind_source(s, d, step, true, &bound, err);
         if (code) return sw_context(err, "--mount=%.*s", SW_ARG(run->mounts[i].text));
         sw_key_add(key, sw_arena_printf(&s->arena, "%.*s: path", SW_ARG(name)), bound.path);
         sw_key_add_digest(key, sw_arena_printf(&s->arena, "%.*s: content", SW_ARG(name)),

@@ -358,20 +358,14 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
     if (!code) code = sw_diff_is_empty(draft.fs_fd, ret_empty, err);
     if (code || *ret_empty) return code;
     struct sw_snapshot_key key = {.kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = r->key};
-    if (s->no_cache) {
-        /* A snapshot of this key may be there from before: this one is to be another. */
-        unsigned char fresh[64];
-        memcpy(fresh, r->key.bytes, 32);
-        sw_random_bytes(fresh + 32, 32);
-        key.digest = sw_digest_of(SW_SHA256, sw_str_n((const char *)fresh, sizeof fresh));
-    }
     struct sw_snapshot made;
-    if (s->no_cache) {
-        /* An earlier execution's snapshot has the key's name, and would be kept instead. */
-        struct sw_str own =
-            sw_arena_printf(&s->arena, "%s %lld", draft.path, (long long)sw_now_unix_ns());
-        key.digest = sw_digest_of(SW_SHA256, own);
-    }
+    /* A name for what this execution has made: another one may make something else. */
+    unsigned char fresh[64];
+    memcpy(fresh, r->key.bytes, 32);
+    sw_random_bytes(fresh + 32, 32);
+    layer->content = sw_digest_of(SW_SHA256, sw_str_n((const char *)fresh, sizeof fresh));
+    /* An earlier execution's snapshot has the key's name, and would be kept instead. */
+    if (s->no_cache) key.digest = layer->content;
     code = sw_snapshot_commit(&draft, &key, SW_SNAPSHOT_SIZE_COUNT, 0, &made, err);
     if (!code) layer->snapshot = made.id;
     return code;

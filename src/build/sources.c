@@ -85,9 +85,8 @@ static enum sw_code other(struct sw_stage *s, struct sw_str name, unsigned step,
         size_t n;
         code = sw_base_load(b, b->arena, context.ptr ? context : name, &s->platform, step,
                             &o->config, &layers, &n, err);
-        if (!code) code = sw_layers_snapshots(b, layers, n, err);
         for (size_t i = 0; i < n && !code; i++) sw_vec_add(&o->layers, layers[i]);
-        if (!code) code = sw_layers_view(b, layers, n, label, &o->source, err);
+        o->label = label;
     } else {
         code = open_directory(b, context, label, step, o, err);
     }
@@ -95,6 +94,14 @@ static enum sw_code other(struct sw_stage *s, struct sw_str name, unsigned step,
     sw_map_put(&b->other_sources, sw_arena_str(b->arena, name), o);
     *ret = o;
     return SW_OK;
+}
+
+/* The files of an image: its layers unpacked. Called with the lock. */
+static enum sw_code open_image(struct sw_build *b, struct sw_other_source *o,
+                               struct sw_error *err) {
+    if (o->source) return SW_OK;
+    enum sw_code code = sw_layers_snapshots(b, o->layers.ptr, o->layers.len, err);
+    return code ? code : sw_layers_view(b, o->layers.ptr, o->layers.len, o->label, &o->source, err);
 }
 
 /* The stage that a name means; NULL for anything else. */
@@ -125,14 +132,29 @@ static enum sw_code stage_source(struct sw_stage *s, struct sw_error *err) {
     return code;
 }
 
+static struct sw_stage *stage_meant(struct sw_stage *s, struct sw_str from) {
+    struct sw_str context = sw_named_context(s->build, from);
+    return context.ptr && !sw_str_starts(context, SW_STR("target:")) ? NULL : stage_of(s, from);
+}
+
+/* What is elsewhere, before the lock is taken that all stages need. The stage is finished; another
+ * one may be fetching the same. */
+static enum sw_code fetch_layers(struct sw_stage *s, struct sw_error *err) {
+    struct sw_build *b = s->build;
+    SW_FREE struct sw_blayer *copy = sw_calloc(s->layers.len + 1, sizeof *copy);
+    pthread_mutex_lock(&b->index_lock);
+    for (size_t i = 0; i < s->layers.len; i++) copy[i] = s->layers.ptr[i];
+    pthread_mutex_unlock(&b->index_lock);
+    return sw_layers_fetch(b, copy, s->layers.len, err);
+}
+
 enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned step,
                             struct sw_source **ret, struct sw_error *err) {
     struct sw_build *b = s->build;
-    struct sw_str context = sw_named_context(b, from);
-    struct sw_stage *stage =
-        context.ptr && !sw_str_starts(context, SW_STR("target:")) ? NULL : stage_of(s, from);
+    struct sw_stage *stage = stage_meant(s, from);
     if (stage) {
         enum sw_code code = sw_stage_wait(stage, err);
+        if (!code) code = fetch_layers(stage, err);
         if (!code) code = stage_source(stage, err);
         if (!code) *ret = stage->source;
         return code;
@@ -140,31 +162,33 @@ enum sw_code sw_from_source(struct sw_stage *s, struct sw_str from, unsigned ste
     struct sw_other_source *o = NULL;
     pthread_mutex_lock(&b->lock);
     enum sw_code code = other(s, from, step, &o, err);
+    if (!code) code = open_image(b, o, err);
     pthread_mutex_unlock(&b->lock);
-    if (!code && o) *ret = o->source;
-    return code;
+    if (code) return sw_context(err, "%.*s", SW_ARG(from));
+    *ret = o->source;
+    return SW_OK;
 }
 
 enum sw_code sw_from_layers(struct sw_stage *s, struct sw_str from, unsigned step,
                             struct sw_blayer **ret, size_t *ret_n, struct sw_error *err) {
-    struct sw_source *source;
+    struct sw_build *b = s->build;
+    struct sw_stage *stage = stage_meant(s, from);
     *ret = NULL;
     *ret_n = 0;
-    enum sw_code code = sw_from_source(s, from, step, &source, err);
-    if (code) return code;
-    struct sw_stage *stage = sw_named_context(s->build, from).ptr ? NULL : stage_of(s, from);
     if (stage) {
+        enum sw_code code = sw_stage_wait(stage, err);
+        if (code) return code;
         *ret = stage->layers.ptr;
         *ret_n = stage->layers.len;
         return SW_OK;
     }
-    struct sw_build *b = s->build;
+    struct sw_other_source *o = NULL;
     pthread_mutex_lock(&b->lock);
-    struct sw_other_source *o = sw_map_get(&b->other_sources, from);
-    if (o) {
+    enum sw_code code = other(s, from, step, &o, err);
+    if (!code) {
         *ret = o->layers.ptr;
         *ret_n = o->layers.len;
     }
     pthread_mutex_unlock(&b->lock);
-    return SW_OK;
+    return code;
 }

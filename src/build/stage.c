@@ -125,7 +125,7 @@ static enum sw_code base_of_files(struct sw_stage *s, struct sw_error *err) {
     s->current = s->df->from;
     enum sw_code code = sw_from_source(s, s->context_name, step, &spec.source, err);
     if (!code) code = sw_copy_plan(&copy, &spec, err);
-    if (!code) code = sw_step_layer(s, &copy, &cached, &empty, err);
+    if (!code) code = sw_step_layer(s, &copy, NULL, &cached, &empty, err);
     if (!code) code = sw_stage_add_history(s, s->df->from->text, empty, err);
     sw_step_end(s, step, cached, code ? err : NULL);
     return code;
@@ -227,7 +227,10 @@ static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
     }
     code = triggers(s, err);
     for (size_t i = 0; i < s->df->n_body && !code; i++) code = execute(s, &s->df->body[i], err);
-    /* The image is made of blobs: those that RUN left as snapshots are archived now. */
+    /* The image is made of blobs: those that are elsewhere are fetched, several at once, and those
+     * that RUN left as snapshots are archived now. */
+    if (!code && s->exported && !s->build->options->skip_layers)
+        code = sw_layers_fetch(s->build, s->layers.ptr, s->layers.len, err);
     for (size_t i = 0; i < s->layers.len && !code && s->exported && !s->build->options->skip_layers;
          i++)
         code = sw_layer_need_blob(s->build, &s->layers.ptr[i], err);

@@ -17,6 +17,7 @@
 #include "cmd/build_explain.h"
 #include "cmd/build_input.h"
 #include "cmd/build_output.h"
+#include "cmd/build_registry.h"
 #include "cmd/remote_common.h"
 #include "cmd/session.h"
 #include "cmd/table.h"
@@ -424,8 +425,8 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
                                    .userns = &session.userns};
     REMOTE_LAZY struct remote_lazy lazy = {0};
     remote_lazy_init(&lazy, inv);
-    struct sw_build_puller puller = {remote_lazy_pull, &lazy};
-    o.puller = &puller;
+    struct sw_build_registry registry = sw_build_registry_over(&lazy);
+    o.registry = &registry;
     struct sw_build_result result;
     if (n_platforms > 1) {
         code = build_several(inv, &tools, &o, platforms, n_platforms, &output, &result, err);
@@ -476,8 +477,13 @@ const struct sw_option sw_build_options_table[] = {
     {"no-cache", 0, NULL, "execute every step", 0, NULL, NULL},
     {"no-cache-filter", 0, "STAGE", "execute every step of these stages", SW_OPT_LIST, NULL, NULL},
     {"fail-on-miss", 0, NULL, "fail where a step is not in the cache", 0, NULL, NULL},
-    {"cache-from", 0, "SPEC", "take steps from there: type=local,src=DIR", SW_OPT_LIST, NULL, NULL},
-    {"cache-to", 0, "SPEC", "keep steps there: type=local,dest=DIR[,mode=min|max]", 0, NULL, NULL},
+    {"cache-from", 0, "SPEC",
+     "take steps from there: type=registry,ref=REF; type=local,src=DIR; or a reference alone",
+     SW_OPT_LIST, NULL, NULL},
+    {"cache-to", 0, "SPEC",
+     "keep steps there: type=registry,ref=REF; type=local,dest=DIR; type=inline; more: "
+     "mode=min|max, ignore-error=BOOL",
+     SW_OPT_LIST, NULL, NULL},
     {"explain", 0, "FORM", "say of each step whether the cache had it, and why not",
      SW_OPT_OPTIONAL, "text", "text|json"},
     {"secret", 0, "id=ID,src=FILE|env=NAME", "a secret for RUN --mount=type=secret", SW_OPT_LIST,

@@ -44,7 +44,7 @@ SW_NODISCARD enum sw_code remote_lazy_session(void *ctx, struct sw_remote **ret,
                                               struct sw_error *err);
 void remote_lazy_done(struct remote_lazy *l);
 #define REMOTE_LAZY SW_CLEANUP(remote_lazy_done)
-/* The pull function of struct sw_build_puller; ctx is a struct remote_lazy. */
+/* The pull function of struct sw_build_registry; ctx is a struct remote_lazy. */
 SW_NODISCARD enum sw_code remote_lazy_pull(void *ctx, struct sw_store *store,
                                            struct sw_str reference,
                                            const struct sw_platform *platform,

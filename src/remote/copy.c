@@ -73,7 +73,7 @@ static enum sw_code walk_manifest(struct copy *c, const struct document *doc,
     enum sw_code code = sw_manifest_parse(c->a, doc->bytes, doc->d.media_type, &m, err);
     if (code) return code;
     add_blob(c, &m.config);
-    for (size_t i = 0; i < m.n_layers; i++) add_blob(c, &m.layers[i]);
+    for (size_t i = 0; i < m.n_layers && !c->o->documents; i++) add_blob(c, &m.layers[i]);
     return SW_OK;
 }
 
@@ -242,8 +242,15 @@ static enum sw_code run(struct copy *c, struct sw_error *err) {
         if (top && c->to->kind == SW_PLACE_REGISTRY && c->to->ref.tag.len) continue;
         code = place_put_manifest(c->to, &doc->d, doc->bytes, err);
     }
-    if (!code) code = place_tag(c->to, c->a, &c->result.target, top_bytes, err);
+    if (!code && !c->o->documents) code = place_tag(c->to, c->a, &c->result.target, top_bytes, err);
     return code ? sw_context(err, "writing %.*s", SW_ARG(place_text(c->to, c->a))) : SW_OK;
+}
+
+static void done(struct copy *c) {
+    pthread_mutex_destroy(&c->lock);
+    sw_vec_done(&c->documents);
+    sw_vec_done(&c->blobs);
+    sw_map_done(&c->seen);
 }
 
 enum sw_code sw_copy_image(struct sw_arena *a, const struct sw_place *from,
@@ -252,10 +259,20 @@ enum sw_code sw_copy_image(struct sw_arena *a, const struct sw_place *from,
     struct copy c = {.a = a, .from = from, .to = to, .o = options};
     pthread_mutex_init(&c.lock, NULL);
     enum sw_code code = run(&c, err);
-    pthread_mutex_destroy(&c.lock);
-    sw_vec_done(&c.documents);
-    sw_vec_done(&c.blobs);
-    sw_map_done(&c.seen);
+    done(&c);
     if (!code) *ret = c.result;
     return code;
+}
+
+enum sw_code sw_copy_blobs(struct sw_arena *a, const struct sw_place *from,
+                           const struct sw_place *to, const struct sw_descriptor *blobs, size_t n,
+                           const struct sw_copy_options *options, struct sw_copy_result *ret,
+                           struct sw_error *err) {
+    struct copy c = {.a = a, .from = from, .to = to, .o = options};
+    pthread_mutex_init(&c.lock, NULL);
+    for (size_t i = 0; i < n; i++) add_blob(&c, &blobs[i]);
+    enum sw_code code = copy_blobs(&c, err);
+    done(&c);
+    if (!code && ret) *ret = c.result;
+    return code ? sw_context(err, "reading %.*s", SW_ARG(place_text(from, a))) : SW_OK;
 }

@@ -21,11 +21,13 @@ struct sw_place {
     struct sw_store *store;
     struct sw_str name; /* store: what the user means; layout: the tag in it, may be empty */
     int dir;            /* layout: its directory; borrowed */
+    const struct sw_descriptor *target; /* store: this manifest, whatever its name; NULL */
 };
 
 struct sw_copy_options {
     const struct sw_platform *platform; /* the one to take of an index; NULL: all of it */
     bool referrers;                     /* signatures, attestations and the like, too */
+    bool documents;                     /* manifests and configurations alone, and no name */
     unsigned parallel;                  /* blobs at once; 0: 4 */
     struct sw_progress *progress;       /* may be NULL */
     unsigned step;                      /* of progress */
@@ -40,6 +42,13 @@ struct sw_copy_result {
 /* SW_NOT_FOUND, SW_DENIED and so on name the place and the image. */
 SW_NODISCARD enum sw_code sw_copy_image(struct sw_arena *a, const struct sw_place *from,
                                         const struct sw_place *to,
+                                        const struct sw_copy_options *options,
+                                        struct sw_copy_result *ret, struct sw_error *err);
+
+/* Blobs that somebody knows of, without the manifest that names them. ret may be NULL. */
+SW_NODISCARD enum sw_code sw_copy_blobs(struct sw_arena *a, const struct sw_place *from,
+                                        const struct sw_place *to,
+                                        const struct sw_descriptor *blobs, size_t n,
                                         const struct sw_copy_options *options,
                                         struct sw_copy_result *ret, struct sw_error *err);
 

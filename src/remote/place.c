@@ -115,6 +115,10 @@ static enum sw_code file_descriptor(const struct sw_place *p, struct sw_arena *a
         *ret = (struct sw_descriptor){0};
         return sw_digest_parse(reference, &ret->digest, err);
     }
+    if (p->kind == SW_PLACE_STORE && p->target) {
+        *ret = *p->target;
+        return SW_OK;
+    }
     if (p->kind == SW_PLACE_STORE) {
         struct sw_image image;
         code = sw_tags_resolve(p->store, a, p->name, &image, err);

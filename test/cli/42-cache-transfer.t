@@ -62,6 +62,6 @@ for f in "$tmp"/bad/blobs/sha256/*; do printf x | dd of="$f" bs=1 seek=20 conv=n
 out=$("$slipway" build -t app --cache-from "type=local,src=$tmp/bad" "$tmp/app" 2>&1)
 is 'nor a damaged one' "$?" 0
 is 'which changes nothing' "$(digest app)" "$first"
-fails 'another type' 1 'only type=local' "$slipway" build --cache-from type=gha "$tmp/app"
+fails 'another type' 1 'there is no type=gha here' "$slipway" build --cache-from type=gha "$tmp/app"
 fails 'no directory' 2 'dest=DIR is missing' "$slipway" build --cache-to type=local "$tmp/app"
 done_testing
