@@ -51,9 +51,10 @@ void sw_item_hash(struct sw_hasher *h, const struct sw_item *item, bool with_tim
     if (item->link_to.len) hash_str(h, item->link_to);
 }
 
-/* Jobs for the pool take this many items each: a job for every small file would cost more than
- * hashing it. */
-#define BATCH 64
+/* A job for the pool takes items until they are this many or have this many bytes: a job for every
+ * small file would cost more than hashing it, and large files are to keep all threads busy. */
+#define BATCH_ITEMS 64
+#define BATCH_BYTES ((uint64_t)2 << 20)
 
 struct batch {
     struct sw_item *items;
@@ -95,15 +96,28 @@ static void hash_items(const struct sw_copy *copy, struct sw_digest *ret,
     *ret = sw_hasher_finish(&times);
 }
 
+/* The length of the batch that starts at items. */
+static size_t batch_len(const struct sw_item *items, size_t n) {
+    uint64_t bytes = 0;
+    size_t len = 0;
+    while (len < n && len < BATCH_ITEMS && bytes < BATCH_BYTES) {
+        const struct sw_node *node = &items[len++].node;
+        if (node->type == SW_TAR_FILE) bytes += node->size;
+    }
+    return len;
+}
+
 enum sw_code sw_copy_key(struct sw_copy *copy, struct sw_pool *pool, struct sw_digest *ret,
                          struct sw_digest *ret_identity, struct sw_error *err) {
-    size_t n_batches = (copy->n + BATCH - 1) / BATCH;
+    size_t n_batches = 0;
+    for (size_t at = 0; at < copy->n; n_batches++) at += batch_len(copy->items + at, copy->n - at);
     struct batch *batches = sw_calloc(n_batches + 1, sizeof *batches);
     struct sw_group *group = sw_group_new(pool);
+    size_t at = 0;
     for (size_t i = 0; i < n_batches; i++) {
-        size_t start = i * BATCH;
-        batches[i].items = copy->items + start;
-        batches[i].n = copy->n - start < BATCH ? copy->n - start : BATCH;
+        batches[i].items = copy->items + at;
+        batches[i].n = batch_len(copy->items + at, copy->n - at);
+        at += batches[i].n;
         sw_group_submit(group, hash_batch, &batches[i]);
     }
     sw_group_free(group);

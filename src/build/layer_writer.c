@@ -1,16 +1,20 @@
 /* DESIGN
  *
- *     slot:  FREE -> filling (by the owner) -> FULL -> hashed and compressed and written -> FREE
+ *     slot:  FREE -> filling (by the owner) -> FULL -> compressed; through all lines -> FREE
  *
- * Slots are used in rotation: sequence number n lives in slot n % n_slots. Under the lock:
- *     filled      blocks handed over so far
- *     hashed      blocks whose input is in the diff ID; hashing says that somebody is at it
- *     written     blocks whose output is in the file;   writing says that somebody is at it
- * Invariants: written <= filled, hashed <= filled, filled - min(hashed, written) <= n_slots.
+ * Slots are used in rotation: sequence number n lives in slot n % n_slots. Three things happen to
+ * the blocks in their order, each in a line of its own: the input goes into the diff ID, the output
+ * goes into the blob's digest, the output is written. They are apart because each alone is slower
+ * than compressing noise: together they would keep one processor busy and the others waiting. Under
+ * the lock:
+ *     filled          blocks handed over so far
+ *     lines[i].done   blocks that are through it; busy says that somebody is at the next
+ * Invariants: lines[i].done <= filled, filled - min(lines[].done) <= n_slots; only what is
+ * compressed is in the lines of the output.
  *
- * A worker takes whatever is next (write before hash before compress: what frees a slot first) and
- * goes on until nothing is left to do; the owner does the same while it waits for a free slot. A
- * failure is kept, further blocks are dropped, and the owner reports it.
+ * A worker takes whatever is next (the lines before compressing: what frees a slot first) and goes
+ * on until nothing is left to do; the owner does the same while it waits for a free slot. A failure
+ * is kept, further blocks are dropped, and the owner reports it.
  */
 #include "build/layer_writer.h"
 
@@ -32,6 +36,14 @@ struct slot {
     struct sw_compress_part part;
 };
 
+/* In the order in which they are preferred. */
+enum line_name { WRITE, HASH_OUTPUT, HASH_INPUT, N_LINES };
+
+struct line {
+    uint64_t done;
+    bool busy;
+};
+
 struct sw_layer_writer {
     struct sw_pool *pool; /* borrowed */
     struct sw_group *group;
@@ -46,8 +58,8 @@ struct sw_layer_writer {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t filled, hashed, written;
-    bool hashing, writing;
+    uint64_t filled;
+    struct line lines[N_LINES];
     struct sw_error failure; /* code SW_OK: none */
 
     struct sw_hasher archive, output;
@@ -72,7 +84,8 @@ enum sw_code sw_layer_open(struct sw_store *store, struct sw_pool *pool,
     }
     w->pool = pool;
     w->group = sw_group_new(pool);
-    w->n_slots = sw_pool_threads(pool) + 2;
+    /* Twice as many as can be worked on at once: what takes long and what does not even out. */
+    w->n_slots = 2 * (sw_pool_threads(pool) + 1);
     w->slots = sw_calloc(w->n_slots, sizeof *w->slots);
     w->workers = sw_calloc(w->n_slots + 1, sizeof *w->workers);
     pthread_mutex_init(&w->lock, NULL);
@@ -93,43 +106,45 @@ enum sw_code sw_layer_open(struct sw_store *store, struct sw_pool *pool,
     return SW_OK;
 }
 
-/* ---- the three things that happen to a block; called and returning with the lock held ---- */
+/* ---- what happens to a block; called and returning with the lock held ---- */
 
 static void fail(struct sw_layer_writer *w, const struct sw_error *err) {
     if (!w->failure.code) w->failure = *err;
 }
 
-static void do_write(struct sw_layer_writer *w) {
-    struct slot *s = slot_of(w, w->written);
-    w->writing = true;
+static void write_out(struct sw_layer_writer *w, const struct slot *s) {
+    struct sw_error err = {0};
     bool skip = w->failure.code != SW_OK;
     pthread_mutex_unlock(&w->lock);
-    struct sw_error err = {0};
-    if (!skip) {
-        sw_hasher_add(&w->output, s->out, s->part.len);
-        if (!sw_write_full(w->blob.fd, s->out, s->part.len, &err))
-            sw_blob_flush_hint(&w->blob, w->output_size + s->part.len);
-    }
+    if (!skip && !sw_write_full(w->blob.fd, s->out, s->part.len, &err))
+        sw_blob_flush_hint(&w->blob, w->output_size + s->part.len);
     pthread_mutex_lock(&w->lock);
     if (err.code) fail(w, &err);
     sw_gzip_sum_add(&w->sum, s->part.sum);
     w->output_size += s->part.len;
-    s->compressed = s->claimed = false;
-    w->writing = false;
-    w->written++;
 }
 
-static void do_hash(struct sw_layer_writer *w) {
-    struct slot *s = slot_of(w, w->hashed);
-    w->hashing = true;
-    pthread_mutex_unlock(&w->lock);
-    sw_hasher_add(&w->archive, s->in, s->in_len);
-    pthread_mutex_lock(&w->lock);
-    w->hashing = false;
-    w->hashed++;
+/* Takes the next block through a line. */
+static void step(struct sw_layer_writer *w, enum line_name name) {
+    struct line *line = &w->lines[name];
+    struct slot *s = slot_of(w, line->done);
+    line->busy = true;
+    if (name == WRITE) {
+        write_out(w, s);
+    } else {
+        pthread_mutex_unlock(&w->lock);
+        if (name == HASH_INPUT) {
+            sw_hasher_add(&w->archive, s->in, s->in_len);
+        } else {
+            sw_hasher_add(&w->output, s->out, s->part.len);
+        }
+        pthread_mutex_lock(&w->lock);
+    }
+    line->busy = false;
+    line->done++;
 }
 
-static void do_compress(struct sw_layer_writer *w, struct slot *s) {
+static void compress(struct sw_layer_writer *w, struct slot *s) {
     s->claimed = true;
     struct sw_compress_worker *worker = w->n_workers ? w->workers[--w->n_workers] : NULL;
     pthread_mutex_unlock(&w->lock);
@@ -145,21 +160,28 @@ static void do_compress(struct sw_layer_writer *w, struct slot *s) {
 
 /* Does one thing if there is one to do. */
 static bool do_something(struct sw_layer_writer *w) {
-    if (!w->writing && w->written < w->filled && slot_of(w, w->written)->compressed) {
-        do_write(w);
+    for (enum line_name name = 0; name < N_LINES; name++) {
+        const struct line *line = &w->lines[name];
+        if (line->busy || line->done == w->filled) continue;
+        if (name != HASH_INPUT && !slot_of(w, line->done)->compressed) continue;
+        step(w, name);
         return true;
     }
-    if (!w->hashing && w->hashed < w->filled) {
-        do_hash(w);
-        return true;
-    }
-    for (uint64_t n = w->written; n < w->filled; n++) {
+    for (uint64_t n = w->lines[WRITE].done; n < w->filled; n++) {
         struct slot *s = slot_of(w, n);
         if (s->claimed) continue;
-        do_compress(w, s);
+        compress(w, s);
         return true;
     }
     return false;
+}
+
+/* Blocks that are through all lines: their slots are free. */
+static uint64_t finished(const struct sw_layer_writer *w) {
+    uint64_t least = w->filled;
+    for (int i = 0; i < N_LINES; i++)
+        if (w->lines[i].done < least) least = w->lines[i].done;
+    return least;
 }
 
 static void work(void *argument) {
@@ -176,7 +198,7 @@ static struct slot *current_slot(struct sw_layer_writer *w) {
     if (w->current) return w->current;
     struct slot *s = slot_of(w, w->filled);
     pthread_mutex_lock(&w->lock);
-    while (w->filled - (w->hashed < w->written ? w->hashed : w->written) >= w->n_slots) {
+    while (w->filled - finished(w) >= w->n_slots) {
         if (do_something(w)) {
             pthread_cond_broadcast(&w->changed);
         } else {
@@ -186,6 +208,7 @@ static struct slot *current_slot(struct sw_layer_writer *w) {
     pthread_mutex_unlock(&w->lock);
     if (!s->in) s->in = sw_malloc(w->compressor.block_size);
     s->in_len = 0;
+    s->claimed = s->compressed = false;
     w->current = s;
     return s;
 }
@@ -264,7 +287,7 @@ static enum sw_code drain(struct sw_layer_writer *w, struct sw_error *err) {
     sw_group_wait(w->group);
     work(w);
     pthread_mutex_lock(&w->lock);
-    while (w->written < w->filled || w->hashed < w->filled) {
+    while (finished(w) < w->filled) {
         if (!do_something(w)) pthread_cond_wait(&w->changed, &w->lock);
     }
     bool failed = w->failure.code != SW_OK;
