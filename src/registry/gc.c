@@ -96,8 +96,8 @@ static enum sw_code retain_untagged(struct gc *g, struct sw_tx *tx, int64_t id, 
         tx, &rows, err,
         "SELECT m.digest FROM repo_manifests m WHERE m.repo = $1 AND m.pushed < $2 AND "
         "NOT EXISTS(SELECT 1 FROM tags t WHERE t.repo = $1 AND t.digest = m.digest) AND "
-        "NOT EXISTS(SELECT 1 FROM manifest_refs f JOIN repo_manifests p ON p.repo = $1 AND "
-        "p.digest = f.manifest WHERE f.child = m.digest) AND "
+        "NOT EXISTS(SELECT 1 FROM manifest_refs f WHERE f.child = m.digest AND "
+        "EXISTS(SELECT 1 FROM repo_manifests p WHERE p.repo = $1 AND p.digest = f.manifest)) AND "
         "(m.subject IS NULL OR NOT EXISTS(SELECT 1 FROM repo_manifests s WHERE s.repo = $1 AND "
         "s.digest = m.subject)) AND "
         "NOT EXISTS(SELECT 1 FROM deployed d WHERE d.repo = $3 AND d.digest = m.digest) LIMIT $4",
@@ -178,9 +178,12 @@ static enum sw_code sweep(struct gc *g, const char *find, const char *delete, ui
     return SW_OK;
 }
 
+/* Nested, not joined: a planner that is free to choose may begin with all manifests of the
+ * repository, once for each of its blobs, and the sweep of a large one takes hours. */
 #define LINKS_CONDITION                                                                            \
-    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM manifest_refs f JOIN repo_manifests m "            \
-    "ON m.digest = f.manifest WHERE f.child = repo_blobs.digest AND m.repo = repo_blobs.repo)"
+    "touched <= $1 AND NOT EXISTS(SELECT 1 FROM manifest_refs f "                                  \
+    "WHERE f.child = repo_blobs.digest AND EXISTS(SELECT 1 FROM repo_manifests m "                 \
+    "WHERE m.repo = repo_blobs.repo AND m.digest = f.manifest))"
 #define MANIFESTS_CONDITION                                                                        \
     "touched <= $1 AND NOT EXISTS(SELECT 1 FROM repo_manifests m "                                 \
     "WHERE m.digest = manifests.digest)"
