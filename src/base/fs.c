@@ -171,6 +171,24 @@ enum sw_code sw_write_file_at(int dirfd, const char *name, mode_t mode, struct s
     return SW_OK;
 }
 
+enum sw_code sw_temporary_file(int *ret_fd, struct sw_error *err) {
+    const char *given = getenv("TMPDIR");
+    const char *const dirs[] = {given && *given ? given : "/var/tmp", "/tmp"};
+    int fd = -1;
+    for (size_t i = 0; fd < 0 && i < 2; i++) {
+        fd = open(dirs[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        if (fd >= 0) break;
+        /* Not every file system has files without names. */
+        char path[PATH_MAX];
+        if (snprintf(path, sizeof path, "%s/slipway.XXXXXX", dirs[i]) >= (int)sizeof path) continue;
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd >= 0) unlink(path);
+    }
+    if (fd < 0) return sw_fail_sys(err, errno, "making a temporary file in %s", dirs[0]);
+    *ret_fd = fd;
+    return SW_OK;
+}
+
 enum sw_code sw_lock_file_at(int dirfd, const char *name, bool exclusive, bool wait, int *ret_fd,
                              struct sw_error *err) {
     SW_FD int fd = -1;

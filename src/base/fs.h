@@ -79,6 +79,9 @@ SW_NODISCARD enum sw_code sw_write_file_at(int dirfd, const char *name, mode_t m
 /* Makes what was created in a directory survive a power cut. */
 SW_NODISCARD enum sw_code sw_sync_dir(int dirfd, struct sw_error *err);
 
+/* A file without a name in TMPDIR, else /var/tmp, else /tmp. */
+SW_NODISCARD enum sw_code sw_temporary_file(int *ret_fd, struct sw_error *err);
+
 /* flock(2) on a file that is created when missing. wait false: SW_BUSY when somebody holds it. */
 SW_NODISCARD enum sw_code sw_lock_file_at(int dirfd, const char *name, bool exclusive, bool wait,
                                           int *ret_fd, struct sw_error *err);

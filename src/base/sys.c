@@ -156,6 +156,15 @@ ssize_t sw_sys_write(int fd, const void *from, size_t len) {
     return n;
 }
 
+ssize_t sw_sys_pwrite(int fd, const void *from, size_t len, off_t offset) {
+    bool cut = false;
+    ssize_t n;
+    if (fault("pwrite", &cut)) return -1;
+    if (cut && len > 1) len /= 2;
+    RETRY(n, pwrite(fd, from, len, offset));
+    return n;
+}
+
 int sw_sys_fsync(int fd) {
     int r;
     if (fault("fsync", NULL)) return -1;

@@ -20,6 +20,7 @@ int sw_sys_openat(int dirfd, const char *path, int flags, mode_t mode);
 ssize_t sw_sys_read(int fd, void *to, size_t len);
 ssize_t sw_sys_pread(int fd, void *to, size_t len, off_t offset);
 ssize_t sw_sys_write(int fd, const void *from, size_t len);
+ssize_t sw_sys_pwrite(int fd, const void *from, size_t len, off_t offset);
 int sw_sys_fsync(int fd);
 int sw_sys_fdatasync(int fd);
 int sw_sys_ftruncate(int fd, off_t size);

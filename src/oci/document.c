@@ -61,6 +61,24 @@ enum sw_media_kind sw_manifest_sniff(struct sw_arena *a, struct sw_str bytes) {
     return kind == SW_MEDIA_OTHER ? kind_of_members(root) : kind;
 }
 
+enum sw_code sw_manifest_media_type(struct sw_arena *a, struct sw_str bytes, struct sw_str *ret,
+                                    struct sw_error *err) {
+    const struct sw_json *root;
+    struct sw_str own = SW_STR("");
+    enum sw_code code = sw_json_parse(a, bytes, &oci_limits, &root, err);
+    if (!code) code = sw_json_expect(root, SW_JSON_OBJECT, err);
+    if (!code) code = sw_json_opt_str(root, "mediaType", &own, err);
+    if (code) return code;
+    enum sw_media_kind kind = kind_of_members(root);
+    if (kind == SW_MEDIA_OTHER)
+        return sw_fail(err, SW_SYNTAX, "neither an image manifest nor an index");
+    if (!own.len && kind == SW_MEDIA_SCHEMA1) own = SW_STR(SW_MT_DOCKER_SCHEMA1);
+    if (!own.len)
+        own = kind == SW_MEDIA_INDEX ? SW_STR(SW_MT_OCI_INDEX) : SW_STR(SW_MT_OCI_MANIFEST);
+    *ret = own;
+    return SW_OK;
+}
+
 /* A type from the transport counts where it names a kind of document; "application/json" does
  * not. Bytes that are an index to one reader and a manifest to another are an attack
  * (CVE-2021-41190), so both the type and the members must agree. */

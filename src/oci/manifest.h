@@ -31,5 +31,9 @@ void sw_manifest_add_layer(struct sw_arena *a, struct sw_manifest *m,
                            const struct sw_descriptor *layer);
 /* The kind of a document whose media type is not known: index, manifest, schema 1 or other. */
 enum sw_media_kind sw_manifest_sniff(struct sw_arena *a, struct sw_str bytes);
+/* The media type of a manifest or index that came without one: its own, else OCI's for what it is.
+ * SW_SYNTAX where it is neither. */
+SW_NODISCARD enum sw_code sw_manifest_media_type(struct sw_arena *a, struct sw_str bytes,
+                                                 struct sw_str *ret, struct sw_error *err);
 
 #endif

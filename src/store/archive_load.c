@@ -8,11 +8,9 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "base/vec.h"
-#include "codec/compress.h"
-#include "oci/docker_archive.h"
 #include "oci/image_layout.h"
 #include "store/archive.h"
-#include "store/archive_source.h"
+#include "store/archive_docker.h"
 #include "store/image.h"
 #include "store/index_file.h"
 #include "store/store_internal.h"
@@ -30,19 +28,14 @@ struct load {
 
 /* ---- blobs ---- */
 
-/* Copies a member into the store. expected may be unset: then the digest is found and returned. */
+/* Copies a member into the store. */
 static enum sw_code ingest(struct load *l, struct sw_str path, const struct sw_digest *expected,
-                           uint64_t expected_size, struct sw_digest *ret_digest, uint64_t *ret_size,
-                           enum sw_compression *ret_kind, struct sw_error *err) {
+                           uint64_t expected_size, struct sw_error *err) {
     SW_BLOB_WRITER struct sw_blob_writer w = SW_BLOB_WRITER_NONE;
     SW_FD int fd = -1;
     uint64_t offset, size;
-    unsigned char magic[SW_COMPRESS_MAGIC_SIZE];
     enum sw_code code = sw_archive_source_locate(&l->src, path, &fd, &offset, &size, err);
     if (code) return code;
-    ssize_t got = sw_sys_pread(fd, magic, size < sizeof magic ? size : sizeof magic, (off_t)offset);
-    if (got < 0) return sw_fail_sys(err, errno, "read %.*s", SW_ARG(path));
-    *ret_kind = sw_compression_detect(magic, (size_t)got);
     if ((code = sw_store_reserve(l->store, size, err))) return code;
     if ((code = sw_blob_begin(l->store, true, &w, err))) return code;
     SW_FREE char *block = sw_malloc(COPY_STEP);
@@ -55,20 +48,18 @@ static enum sw_code ingest(struct load *l, struct sw_str path, const struct sw_d
             return code;
         done += (uint64_t)n;
     }
-    code = sw_blob_commit(&w, expected, expected_size, ret_digest, ret_size, err);
+    code = sw_blob_commit(&w, expected, expected_size, NULL, NULL, err);
     return code ? sw_context(err, "%.*s", SW_ARG(path)) : SW_OK;
 }
 
 static enum sw_code ingest_known(struct load *l, const struct sw_descriptor *d,
                                  struct sw_error *err) {
     char path[SW_LAYOUT_PATH_MAX];
-    struct sw_digest digest;
     uint64_t size;
-    enum sw_compression kind;
     if (sw_blob_exists(l->store, &d->digest, &size) && size == (uint64_t)d->size) return SW_OK;
     struct sw_str name = sw_layout_blob_path(&d->digest, path);
     /* The writer hashes with SHA-256; any other algorithm is verified afterwards. */
-    enum sw_code code = ingest(l, name, &d->digest, (uint64_t)d->size, &digest, &size, &kind, err);
+    enum sw_code code = ingest(l, name, &d->digest, (uint64_t)d->size, err);
     if (!code && d->digest.alg != SW_SHA256) code = sw_blob_verify(l->store, &d->digest, err);
     return code;
 }
@@ -238,55 +229,23 @@ static enum sw_code load_layout(struct load *l, struct sw_error *err) {
 
 /* ---- docker archives ---- */
 
-static enum sw_code docker_layer(struct load *l, struct sw_str path,
-                                 const struct sw_digest *diff_id, struct sw_manifest *m,
-                                 struct sw_error *err) {
-    struct sw_descriptor d = {0};
-    uint64_t size = 0;
-    enum sw_compression kind;
-    enum sw_code code = ingest(l, path, NULL, SW_BLOB_SIZE_UNKNOWN, &d.digest, &size, &kind, err);
-    if (code) return code;
-    if (kind == SW_COMPRESS_XZ || kind == SW_COMPRESS_BZIP2)
-        return sw_fail(err, SW_UNSUPPORTED, "%.*s: a layer compressed with %s", SW_ARG(path),
-                       sw_compression_name(kind));
-    /* Compressed ones are verified when they are unpacked. */
-    if (kind == SW_COMPRESS_NONE && !sw_digest_eq(&d.digest, diff_id))
-        return sw_fail(err, SW_CORRUPT, "%.*s is not the layer that the config names",
-                       SW_ARG(path));
-    d.size = (int64_t)size;
-    d.media_type = sw_str(sw_media_type_layer(kind == SW_COMPRESS_GZIP   ? SW_LAYER_GZIP
-                                              : kind == SW_COMPRESS_ZSTD ? SW_LAYER_ZSTD
-                                                                         : SW_LAYER_PLAIN,
-                                              false));
-    sw_manifest_add_layer(l->a, m, &d);
-    return SW_OK;
-}
-
 static enum sw_code load_docker_image(struct load *l, const struct sw_docker_image *image,
                                       struct sw_error *err) {
-    SW_BUF struct sw_buf text;
-    struct sw_image_config config;
-    struct sw_manifest m = {.media_type = SW_STR(SW_MT_OCI_MANIFEST)};
-    sw_buf_init(&text, SW_OCI_DOCUMENT_MAX + 1);
-    enum sw_code code =
-        sw_archive_source_read(&l->src, image->config, SW_OCI_DOCUMENT_MAX, &text, err);
-    if (!code) code = sw_image_config_parse(l->a, sw_buf_str(&text), &config, err);
+    struct sw_archive_docker d;
+    enum sw_code code = sw_archive_docker_describe(&l->src, l->a, image, &d, err);
+    if (!code) code = sw_blob_put(l->store, d.config, NULL, err);
+    for (size_t i = 0; !code && i < image->layers.len; i++) {
+        const struct sw_descriptor *layer = &d.manifest.layers[i];
+        uint64_t size;
+        if (sw_blob_exists(l->store, &layer->digest, &size) && size == (uint64_t)layer->size)
+            continue;
+        code = ingest(l, image->layers.ptr[i], &layer->digest, (uint64_t)layer->size, err);
+    }
+    if (!code) code = sw_blob_put(l->store, d.manifest_bytes, NULL, err);
     if (code) return code;
-    if (config.n_diff_ids != image->layers.len)
-        return sw_fail(err, SW_CORRUPT, "%.*s names %zu layers, manifest.json %zu",
-                       SW_ARG(image->config), config.n_diff_ids, image->layers.len);
-    m.config = sw_descriptor_of(SW_MT_OCI_CONFIG, sw_buf_str(&text));
-    code = sw_blob_put(l->store, sw_buf_str(&text), NULL, err);
-    for (size_t i = 0; !code && i < image->layers.len; i++)
-        code = docker_layer(l, image->layers.ptr[i], &config.diff_ids[i], &m, err);
-    if (code) return code;
-    sw_buf_reset(&text);
-    sw_manifest_write(&text, &m);
-    struct sw_descriptor target = sw_descriptor_of(SW_MT_OCI_MANIFEST, sw_buf_str(&text));
-    if ((code = sw_blob_put(l->store, sw_buf_str(&text), NULL, err))) return code;
     struct sw_strs names = {0};
     for (size_t i = 0; i < image->repo_tags.len; i++) add_name(l, &names, image->repo_tags.ptr[i]);
-    return finish_image(l, &target, &names, err);
+    return finish_image(l, &d.target, &names, err);
 }
 
 static enum sw_code load_docker(struct load *l, struct sw_error *err) {
@@ -306,18 +265,12 @@ static enum sw_code load_docker(struct load *l, struct sw_error *err) {
 static enum sw_code load_any(struct load *l, struct sw_error *err) {
     bool layout = sw_archive_source_has(&l->src, SW_STR(SW_LAYOUT_FILE)) &&
                   sw_archive_source_has(&l->src, SW_STR(SW_LAYOUT_INDEX));
-    if (sw_archive_source_has(&l->src, SW_STR(SW_DOCKER_ARCHIVE_MANIFEST))) {
-        SW_BUF struct sw_buf text;
-        sw_buf_init(&text, SW_OCI_DOCUMENT_MAX + 1);
-        enum sw_code code = sw_archive_source_read(&l->src, SW_STR(SW_DOCKER_ARCHIVE_MANIFEST),
-                                                   SW_OCI_DOCUMENT_MAX, &text, err);
-        if (!code) code = sw_docker_archive_parse(l->a, sw_buf_str(&text), &l->docker, err);
-        if (code) return sw_context(err, "manifest.json");
-    } else if (!layout) {
+    enum sw_code code = sw_archive_docker_read(&l->src, l->a, &l->docker, err);
+    if (code) return code;
+    if (!layout && !l->docker.n_images)
         return sw_fail(err, SW_SYNTAX,
                        "neither an OCI layout (oci-layout, index.json) nor a docker archive "
                        "(manifest.json); a root filesystem is taken in with `slipway import`");
-    }
     return layout ? load_layout(l, err) : load_docker(l, err);
 }
 

@@ -10,10 +10,10 @@
 #include "base/proc.h"
 #include "base/sys.h"
 #include "base/vec.h"
-#include "codec/tar.h"
 #include "oci/docker_archive.h"
 #include "oci/image_layout.h"
 #include "store/archive.h"
+#include "store/archive_plan.h"
 #include "store/image.h"
 #include "store/index_file.h"
 #include "store/store_internal.h"
@@ -157,28 +157,6 @@ static enum sw_code prepare(struct save *s, enum sw_save_format format,
 
 /* ---- writing ---- */
 
-static enum sw_code put_header(int fd, const char *path, enum sw_tar_type type, uint64_t size,
-                               struct sw_error *err) {
-    SW_BUF struct sw_buf out;
-    sw_buf_init(&out, 0);
-    struct sw_tar_entry e = {
-        .path = sw_str(path), .type = type, .mode = type == SW_TAR_DIR ? 0755 : 0644, .size = size};
-    enum sw_code code = sw_tar_write_header(&out, &e, err);
-    return code ? code : sw_write_full(fd, out.ptr, out.len, err);
-}
-
-static enum sw_code put_pad(int fd, uint64_t size, struct sw_error *err) {
-    static const char zeros[SW_TAR_BLOCK];
-    return sw_write_full(fd, zeros, sw_tar_pad(size), err);
-}
-
-static enum sw_code put_text(int fd, const char *path, const struct sw_buf *text,
-                             struct sw_error *err) {
-    enum sw_code code = put_header(fd, path, SW_TAR_FILE, text->len, err);
-    if (!code) code = sw_write_full(fd, text->ptr, text->len, err);
-    return code ? code : put_pad(fd, text->len, err);
-}
-
 /* Of the last n bytes written; fails where the output is no file, which does not matter. */
 static void flush_hint(int fd, ssize_t n) {
     off_t end = lseek(fd, 0, SEEK_CUR);
@@ -186,13 +164,13 @@ static void flush_hint(int fd, ssize_t n) {
 }
 
 static enum sw_code copy_blob(struct save *s, const struct sw_digest *digest, int to,
-                              uint64_t *ret_size, bool header, struct sw_error *err) {
+                              uint64_t expected, struct sw_error *err) {
     SW_FD int fd = -1;
     char path[SW_LAYOUT_PATH_MAX];
     uint64_t size;
     sw_layout_blob_path(digest, path);
     enum sw_code code = sw_blob_open(s->store, digest, &fd, &size, err);
-    if (!code && header) code = put_header(to, path, SW_TAR_FILE, size, err);
+    if (!code && size != expected) code = sw_fail(err, SW_CORRUPT, "%s has changed its size", path);
     for (uint64_t left = size; !code && left;) {
         ssize_t n = sw_sys_copy(fd, to, left < COPY_STEP ? (size_t)left : COPY_STEP);
         if (n < 0) return sw_fail_sys(err, errno, "copy %s", path);
@@ -201,34 +179,26 @@ static enum sw_code copy_blob(struct save *s, const struct sw_digest *digest, in
         if ((size_t)n == COPY_STEP) flush_hint(to, n);
         code = sw_cancel_check(err);
     }
-    if (!code) *ret_size = size;
     return code;
 }
 
 static enum sw_code write_archive(struct save *s, int fd, struct sw_error *err) {
-    SW_BUF struct sw_buf text;
-    sw_buf_init(&text, 0);
-    sw_layout_write(&text);
-    /* The small documents first: who reads from a pipe knows what comes. */
-    enum sw_code code = put_text(fd, SW_LAYOUT_FILE, &text, err);
-    if (!code) code = put_text(fd, SW_LAYOUT_INDEX, &s->index, err);
-    if (!code && s->docker.len) code = put_text(fd, SW_DOCKER_ARCHIVE_MANIFEST, &s->docker, err);
-    if (!code) code = put_header(fd, "blobs/", SW_TAR_DIR, 0, err);
-    unsigned alg = 0;
-    for (size_t i = 0; !code && i < s->blobs.len; i++) {
-        uint64_t size = 0;
-        if (s->blobs.ptr[i].alg != alg) {
-            alg = s->blobs.ptr[i].alg;
-            code = put_header(fd, alg == SW_SHA256 ? "blobs/sha256/" : "blobs/sha512/", SW_TAR_DIR,
-                              0, err);
-        }
-        if (!code) code = copy_blob(s, &s->blobs.ptr[i], fd, &size, true, err);
-        if (!code) code = put_pad(fd, size, err);
+    SW_ARCHIVE_PLAN struct sw_archive_plan plan = {0};
+    struct sw_archive_blob *blobs = sw_arena_array(&s->a, s->blobs.len + 1, sizeof *blobs);
+    for (size_t i = 0; i < s->blobs.len; i++) {
+        blobs[i].digest = s->blobs.ptr[i];
+        if (!sw_blob_stat(s->store, &s->blobs.ptr[i], &blobs[i].size))
+            return sw_fail(err, SW_NOT_FOUND, "a blob has gone from %s", s->store->root);
     }
-    if (code) return code;
-    sw_buf_reset(&text);
-    sw_tar_write_end(&text);
-    return sw_write_full(fd, text.ptr, text.len, err);
+    enum sw_code code = sw_archive_plan_make(&plan, sw_buf_str(&s->index), sw_buf_str(&s->docker),
+                                             blobs, s->blobs.len, err);
+    for (size_t i = 0; !code && i < plan.pieces.len; i++) {
+        const struct sw_archive_piece *p = &plan.pieces.ptr[i];
+        code = sw_write_full(fd, plan.text.ptr + p->text_at, p->text_len, err);
+        if (!code && sw_digest_is_set(&p->digest))
+            code = copy_blob(s, &p->digest, fd, p->size, err);
+    }
+    return code;
 }
 
 static void save_init(struct save *s, struct sw_store *store) {
@@ -263,9 +233,9 @@ static enum sw_code export_blobs(struct save *s, int dir_fd, struct sw_error *er
         struct stat st;
         uint64_t size = 0;
         sw_layout_blob_path(&s->blobs.ptr[i], path);
-        if (fstatat(dir_fd, path, &st, 0) == 0 && sw_blob_stat(s->store, &s->blobs.ptr[i], &size) &&
-            (uint64_t)st.st_size == size)
-            continue;
+        if (!sw_blob_stat(s->store, &s->blobs.ptr[i], &size))
+            return sw_fail(err, SW_NOT_FOUND, "a blob has gone from %s", s->store->root);
+        if (fstatat(dir_fd, path, &st, 0) == 0 && (uint64_t)st.st_size == size) continue;
         SW_FD int sub = -1;
         SW_ATOMIC struct sw_atomic_file f = {.fd = -1};
         size_t slash = sw_str_rfind_char(sw_str(path), '/');
@@ -273,7 +243,7 @@ static enum sw_code export_blobs(struct save *s, int dir_fd, struct sw_error *er
         enum sw_code code = sw_mkdirs_beneath(dir_fd, path, 0755, err);
         if (!code) code = sw_open_beneath(dir_fd, path, O_RDONLY | O_DIRECTORY, 0, &sub, err);
         if (!code) code = sw_atomic_open(&f, sub, 0644, err);
-        if (!code) code = copy_blob(s, &s->blobs.ptr[i], f.fd, &size, false, err);
+        if (!code) code = copy_blob(s, &s->blobs.ptr[i], f.fd, size, err);
         if (!code) code = sw_atomic_commit(&f, path + slash + 1, err);
         if (code) return code;
     }

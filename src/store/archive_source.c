@@ -22,22 +22,28 @@
 
 /* ---- a plain, seekable archive ---- */
 
+/* A file without a name: beside the store's, else where temporary files go. */
+static enum sw_code temporary(struct sw_store *s, int *ret, struct sw_error *err) {
+    char temp[48];
+    if (!s) return sw_temporary_file(ret, err);
+    enum sw_code code = sw_store_temp_name(s, temp, sizeof temp, err);
+    if (!code) code = sw_open_at(s->tmp_fd, temp, O_RDWR | O_CREAT | O_EXCL, 0600, ret, err);
+    if (!code) unlinkat(s->tmp_fd, temp, 0);
+    return code;
+}
+
 /* Everything from fd, decompressed, into a file without a name. */
 static enum sw_code spool(struct sw_store *s, int fd, int *ret, struct sw_error *err) {
-    char temp[48];
     SW_FD int out = -1;
-    enum sw_code code = sw_store_temp_name(s, temp, sizeof temp, err);
+    enum sw_code code = temporary(s, &out, err);
     if (code) return code;
-    code = sw_open_at(s->tmp_fd, temp, O_RDWR | O_CREAT | O_EXCL, 0600, &out, err);
-    if (code) return code;
-    unlinkat(s->tmp_fd, temp, 0);
     struct sw_layer_stream_options options = {.threaded = true};
     SW_LAYER_STREAM struct sw_layer_stream *stream = sw_layer_stream_new(fd, &options);
     struct sw_str chunk;
     do {
         code = sw_layer_stream_next(stream, &chunk, err);
         if (!code) code = sw_write_full(out, chunk.ptr, chunk.len, err);
-        if (code) return sw_context(err, "reading the archive into %s/slipway/tmp", s->root);
+        if (code) return sw_context(err, "unpacking the archive into a temporary file");
     } while (chunk.len);
     *ret = sw_take_fd(&out);
     return SW_OK;

@@ -1,8 +1,8 @@
 /* An OCI layout directory or a tar archive, as a set of named files to read from.
  *
- * Floor 3, private to the room. An archive that is compressed or comes through a pipe is first
- * written, plain, to an unnamed temporary file: memory stays bounded and members can be read in any
- * order.
+ * Floor 3. Once opened, any number of threads may read. An archive that is compressed or comes
+ * through a pipe is first written, plain, to an unnamed temporary file: memory stays bounded and
+ * members can be read in any order.
  */
 #ifndef SW_STORE_ARCHIVE_SOURCE_H
 #define SW_STORE_ARCHIVE_SOURCE_H
@@ -25,7 +25,8 @@ struct sw_archive_member {
     struct sw_str link; /* clean path of another member; "" for a file */
 };
 
-/* fd is borrowed. SW_SYNTAX where it is neither a directory nor an archive. */
+/* fd is borrowed. store says where temporary files go; NULL: TMPDIR. SW_SYNTAX where it is neither
+ * a directory nor an archive. */
 SW_NODISCARD enum sw_code sw_archive_source_open(struct sw_store *store, int fd,
                                                  struct sw_archive_source *ret,
                                                  struct sw_error *err);

@@ -22,10 +22,14 @@ static const char *const blob_dirs[] = {
 
 /* ---- writing ---- */
 
+static int dir_of(const struct sw_blob_writer *w) {
+    return w->partial ? w->store->partial_fd : w->store->tmp_fd;
+}
+
 enum sw_code sw_blob_begin(struct sw_store *store, bool hash, struct sw_blob_writer *w,
                            struct sw_error *err) {
     *w = (struct sw_blob_writer){.store = store, .fd = -1, .hashing = hash};
-    char temp[sizeof w->temp];
+    char temp[48];
     enum sw_code code = sw_store_temp_name(store, temp, sizeof temp, err);
     if (code) return code;
     /* Readable by the owner's tools; writable by nobody once it has its name. */
@@ -33,6 +37,60 @@ enum sw_code sw_blob_begin(struct sw_store *store, bool hash, struct sw_blob_wri
     if (code) return sw_context(err, "writing a blob in %s", store->root);
     memcpy(w->temp, temp, sizeof temp);
     if (hash) sw_hasher_init(&w->hasher, SW_SHA256);
+    return SW_OK;
+}
+
+static enum sw_code hash_written(struct sw_blob_writer *w, struct sw_error *err) {
+    char block[65536];
+    for (;;) {
+        ssize_t n = sw_sys_read(w->fd, block, sizeof block);
+        if (n < 0) return sw_fail_sys(err, errno, "read a partial blob of %s", w->store->root);
+        if (n == 0) return SW_OK;
+        sw_hasher_add(&w->hasher, block, (size_t)n);
+        w->written += (uint64_t)n;
+    }
+}
+
+enum sw_code sw_blob_resume(struct sw_store *store, const struct sw_digest *digest,
+                            struct sw_blob_writer *w, uint64_t *ret_have, struct sw_error *err) {
+    struct stat open_st, named;
+    char hex[SW_DIGEST_TEXT_MAX];
+    SW_FD int fd = -1;
+    *ret_have = 0;
+    enum sw_code code = digest->alg == SW_SHA256 ? sw_store_partial_dir(store, true, err) : SW_BUSY;
+    if (!code) code = sw_lease_ensure(store, err);
+    if (!code)
+        code = sw_lock_file_at(store->partial_fd, sw_digest_hex(digest, hex).ptr, true, false, &fd,
+                               err);
+    /* Whoever had the lock may have given the file its name as a blob, or removed it. */
+    if (!code && (fstat(fd, &open_st) < 0 || fstatat(store->partial_fd, hex, &named, 0) < 0 ||
+                  open_st.st_ino != named.st_ino || open_st.st_dev != named.st_dev))
+        code = SW_BUSY;
+    if (code == SW_BUSY) return sw_blob_begin(store, true, w, err);
+    if (code) return sw_context(err, "writing a blob in %s", store->root);
+    *w = (struct sw_blob_writer){
+        .store = store, .fd = sw_take_fd(&fd), .hashing = true, .partial = true};
+    memcpy(w->temp, hex, strlen(hex) + 1);
+    sw_hasher_init(&w->hasher, SW_SHA256);
+    code = hash_written(w, err);
+    if (code) {
+        sw_blob_keep(w);
+        return code;
+    }
+    *ret_have = w->flushed = w->written;
+    return SW_OK;
+}
+
+void sw_blob_keep(struct sw_blob_writer *w) {
+    if (w->partial && w->written) w->temp[0] = 0;
+    sw_blob_abort(w);
+}
+
+enum sw_code sw_blob_rewind(struct sw_blob_writer *w, struct sw_error *err) {
+    if (sw_sys_ftruncate(w->fd, 0) < 0 || lseek(w->fd, 0, SEEK_SET) < 0)
+        return sw_fail_sys(err, errno, "rewrite a blob of %s", w->store->root);
+    w->written = w->flushed = 0;
+    if (w->hashing) sw_hasher_init(&w->hasher, SW_SHA256);
     return SW_OK;
 }
 
@@ -53,9 +111,10 @@ enum sw_code sw_blob_write(struct sw_blob_writer *w, const void *bytes, size_t l
 }
 
 void sw_blob_abort(struct sw_blob_writer *w) {
-    sw_closep(&w->fd);
-    if (w->temp[0]) unlinkat(w->store->tmp_fd, w->temp, 0);
+    /* Before the lock of a partial one is given up with its descriptor. */
+    if (w->temp[0]) unlinkat(dir_of(w), w->temp, 0);
     w->temp[0] = 0;
+    sw_closep(&w->fd);
 }
 
 static enum sw_code check_written(struct sw_blob_writer *w, const struct sw_digest *expected,
@@ -107,14 +166,14 @@ static enum sw_code name_blob(struct sw_blob_writer *w, const struct sw_digest *
     if (is_stored(s, digest, size)) return SW_OK; /* _abort removes ours */
     char path[SW_LAYOUT_PATH_MAX];
     sw_layout_blob_path(digest, path);
-    int r = sw_sys_renameat(s->tmp_fd, w->temp, s->root_fd, path);
+    int r = sw_sys_renameat(dir_of(w), w->temp, s->root_fd, path);
     if (r < 0 && errno == ENOENT && digest->alg == SW_SHA512) {
         if ((code = sw_mkdirs_at(s->root_fd, blob_dirs[SW_SHA512], 0755, err))) return code;
         SW_FD int blobs = -1;
         if ((code = sw_open_at(s->root_fd, "blobs", O_RDONLY | O_DIRECTORY, 0, &blobs, err)) ||
             (code = sw_sync_dir(blobs, err)))
             return code;
-        r = sw_sys_renameat(s->tmp_fd, w->temp, s->root_fd, path);
+        r = sw_sys_renameat(dir_of(w), w->temp, s->root_fd, path);
     }
     if (r < 0) return sw_fail_sys(err, errno, "name %s", path);
     w->temp[0] = 0;

@@ -18,7 +18,8 @@ struct sw_blob_writer {
     uint64_t written;       /* bytes that went through sw_blob_write() */
     uint64_t flushed;       /* bytes whose writing to the device was started */
     struct sw_hasher hasher;
-    char temp[48]; /* name in slipway/tmp; "" when there is none left to remove */
+    char temp[80]; /* name in slipway/tmp or /partial; "" when there is none left to remove */
+    bool partial;  /* the latter: what _keep leaves for the next one */
 };
 
 /* hash: whether sw_blob_write() computes the digest. Without it the caller hashes and says the
@@ -27,6 +28,17 @@ SW_NODISCARD enum sw_code sw_blob_begin(struct sw_store *store, bool hash, struc
                                         struct sw_error *err);
 SW_NODISCARD enum sw_code sw_blob_write(struct sw_blob_writer *w, const void *bytes, size_t len,
                                         struct sw_error *err);
+/* Goes on with the bytes of this digest (sha256) that an earlier writer left with sw_blob_keep() or
+ * by being killed: they are hashed here, *ret_have says how many there are. Nothing says that they
+ * are right until the commit has. While another process writes the same blob, this is
+ * sw_blob_begin(). */
+SW_NODISCARD enum sw_code sw_blob_resume(struct sw_store *store, const struct sw_digest *digest,
+                                         struct sw_blob_writer *w, uint64_t *ret_have,
+                                         struct sw_error *err);
+/* Leaves what was written for sw_blob_resume(); one that did not begin so is aborted. */
+void sw_blob_keep(struct sw_blob_writer *w);
+/* Forgets what was written; the writer begins anew. */
+SW_NODISCARD enum sw_code sw_blob_rewind(struct sw_blob_writer *w, struct sw_error *err);
 /* Tells the kernel to start writing what the file has so far, so that the final sync is short. For
  * callers that write to w->fd; every few MiB. */
 void sw_blob_flush_hint(struct sw_blob_writer *w, uint64_t written);

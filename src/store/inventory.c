@@ -235,6 +235,7 @@ enum sw_code sw_inventory_read(struct sw_store *s, struct sw_inventory *inv, str
     if (!code) code = each_file(inv, SW_STATE_DIR "/filehash", false, add_file, err);
     if (!code) code = each_file(inv, SW_STATE_DIR, 0, add_other, err);
     if (!code) code = each_file(inv, SW_STATE_DIR "/tmp", 0, add_other, err);
+    if (!code) code = each_file(inv, SW_STATE_DIR "/partial", 0, add_other, err);
     if (!code) code = read_rows(inv, err);
     if (!code) code = sw_lease_pins(s, hold_pin, inv, err);
     if (code) {

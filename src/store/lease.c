@@ -27,6 +27,7 @@
 #include "store/store_internal.h"
 
 #define LEASE_NAME_LEN 12
+#define PARTIAL_KEEP_S (24 * 60 * 60)
 /* Lines of one lease: a process that holds more than a million things has lost count. */
 #define LEASE_BYTES_MAX ((size_t)128 << 20)
 
@@ -146,8 +147,21 @@ static void clean_lease(struct sw_store *s, const char *name) {
     close(fd);
 }
 
+/* What was left of a download that nobody went on with for a day. */
+static void clean_partial(struct sw_store *s, const char *name) {
+    struct sw_error ignored;
+    struct stat st;
+    SW_FD int fd = -1;
+    if (sw_store_partial_dir(s, false, &ignored) || fstatat(s->partial_fd, name, &st, 0) < 0 ||
+        st.st_mtime > sw_now_unix_s() - PARTIAL_KEEP_S)
+        return;
+    if (!sw_lock_file_at(s->partial_fd, name, true, false, &fd, &ignored))
+        unlinkat(s->partial_fd, name, 0);
+}
+
 void sw_lease_clean(struct sw_store *s) {
     each_entry(s, "tmp", clean_temp);
+    each_entry(s, "partial", clean_partial);
     each_entry(s, "leases", clean_lease);
 }
 

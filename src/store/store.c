@@ -193,7 +193,8 @@ enum sw_code sw_store_open(const struct sw_store_options *options, struct sw_sto
     }
     if (root.len == 0) return sw_fail(err, SW_USAGE, "the path of the store is empty");
     struct sw_store *s = sw_calloc(1, sizeof *s);
-    s->root_fd = s->state_fd = s->tmp_fd = s->snapshots_fd = s->lease_fd = s->gc_fd = -1;
+    s->root_fd = s->state_fd = s->tmp_fd = s->partial_fd = s->snapshots_fd = s->lease_fd =
+        s->gc_fd = -1;
     s->read_only = options->read_only;
     s->cap_bytes = options->cap_bytes;
     pthread_mutex_init(&s->lock, NULL);
@@ -227,6 +228,7 @@ void sw_store_free(struct sw_store *s) {
     sw_closep(&s->gc_fd);
     sw_closep(&s->snapshots_fd);
     sw_closep(&s->tmp_fd);
+    sw_closep(&s->partial_fd);
     sw_closep(&s->state_fd);
     sw_closep(&s->root_fd);
     sw_map_done(&s->pinned);
@@ -291,6 +293,19 @@ enum sw_code sw_store_flush_touches(struct sw_store *s, struct sw_error *err) {
 }
 
 /* ---- temporary entries ---- */
+
+enum sw_code sw_store_partial_dir(struct sw_store *s, bool create, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    pthread_mutex_lock(&s->lock);
+    if (s->partial_fd < 0) {
+        if (create) code = sw_mkdirs_at(s->state_fd, "partial", 0700, err);
+        if (!code)
+            code =
+                sw_open_at(s->state_fd, "partial", O_RDONLY | O_DIRECTORY, 0, &s->partial_fd, err);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return code;
+}
 
 enum sw_code sw_store_temp_name(struct sw_store *s, char *ret_name, size_t size,
                                 struct sw_error *err) {

@@ -31,6 +31,7 @@ struct sw_touch {
 struct sw_store {
     char *root; /* owned, absolute */
     int root_fd, state_fd, tmp_fd, snapshots_fd;
+    int partial_fd; /* -1 until sw_store_partial_dir() */
     bool read_only;
     uint64_t cap_bytes;
     char boot[40]; /* boot ID of the running kernel, "" where it has none */
@@ -59,6 +60,9 @@ SW_NODISCARD enum sw_code sw_store_writable(struct sw_store *s, struct sw_error 
 /* A fresh name in slipway/tmp, "LEASE.N": who owns it can be told after a crash. */
 SW_NODISCARD enum sw_code sw_store_temp_name(struct sw_store *s, char *ret_name, size_t size,
                                              struct sw_error *err);
+/* Opens slipway/partial once; create makes it where it is missing, else SW_NOT_FOUND. */
+SW_NODISCARD enum sw_code sw_store_partial_dir(struct sw_store *s, bool create,
+                                               struct sw_error *err);
 /* Remembers a use, to be written when the store is freed. */
 void sw_store_touch(struct sw_store *s, bool is_snapshot, int64_t id, int64_t last_use);
 SW_NODISCARD enum sw_code sw_store_flush_touches(struct sw_store *s, struct sw_error *err);
