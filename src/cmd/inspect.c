@@ -1,6 +1,6 @@
 #include "cmd/image_read.h"
+#include "cmd/inspect_place.h"
 #include "cmd/render.h"
-#include "cmd/session.h"
 #include "cmd/table.h"
 #include "codec/json_writer.h"
 #include "codec/rfc3339.h"
@@ -57,34 +57,58 @@ static enum sw_code describe(struct sw_invocation *inv, struct sw_store *store, 
     return SW_OK;
 }
 
-static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
-    SW_SESSION struct sw_session session = {0};
-    enum sw_code code = sw_session_open(inv, SW_SESSION_READ_ONLY, &session, err);
+/* docker's form: an array of what is in the store. */
+static enum sw_code inspect_store(struct sw_invocation *inv, struct cmd_places *places,
+                                  const struct sw_strs *names, struct sw_error *err) {
     SW_BUF struct sw_buf all;
     struct sw_json_writer w;
     sw_buf_init(&all, 0);
     sw_json_writer_init(&w, &all, 0);
     sw_json_begin_array(&w);
-    for (int i = 0; i < inv->n_args && !code; i++) {
+    for (size_t i = 0; i < names->len; i++) {
         SW_BUF struct sw_buf one;
         struct sw_json_writer single;
         sw_buf_init(&one, 0);
         sw_json_writer_init(&single, &one, 0);
-        code = describe(inv, session.store, inv->args[i], &single, err);
-        if (code) break;
-        if (inv->format) {
-            code = sw_render_document(inv, sw_buf_str(&one), err);
-        } else {
-            sw_json_raw(&w, sw_buf_str(&one));
-        }
+        enum sw_code code = describe(inv, places->store.store, names->ptr[i].ptr, &single, err);
+        if (!code && inv->format) code = sw_render_document(inv, sw_buf_str(&one), err);
+        if (code) return code;
+        sw_json_raw(&w, sw_buf_str(&one));
     }
-    if (code || inv->format) return code;
     sw_json_end_array(&w);
+    if (inv->format || !names->len) return SW_OK;
     return sw_render_document(inv, sw_buf_str(&all), err);
+}
+
+static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
+    CMD_PLACES struct cmd_places places = {0};
+    struct cmd_inspect_options o = {.raw = sw_opt_flag(inv, "raw"),
+                                    .config = sw_opt_flag(inv, "config"),
+                                    .no_tags = sw_opt_flag(inv, "no-tags")};
+    struct sw_strs names = {0};
+    enum sw_code code = remote_platform(inv, sw_opt(inv, "platform"), &o.platform, err);
+    if (!code && !o.platform)
+        code = sw_fail(err, SW_USAGE, "--platform all: name the one to inspect");
+    if (!code) code = cmd_places_init(&places, inv, SW_SESSION_READ_ONLY, err);
+    for (int i = 0; !code && i < inv->n_args; i++) {
+        SW_PLACE struct sw_place p = {0};
+        code = cmd_place_open(&places, inv->args[i], SW_PLACE_STORE, false, &p, err);
+        if (code) break;
+        if (p.kind == SW_PLACE_STORE && !o.raw && !o.config)
+            sw_strs_add(inv->arena, &names, p.name);
+        else
+            code = cmd_inspect_place(inv, &p, &o, err);
+    }
+    return code ? code : inspect_store(inv, &places, &names, err);
 }
 
 static const struct sw_option options[] = {
     {"type", 0, "TYPE", "docker's: everything here is an image", SW_OPT_IGNORED, NULL, NULL},
+    {"raw", 0, NULL, "the manifest's or index's own bytes", 0, NULL, NULL},
+    {"config", 0, NULL, "the configuration; with --raw its bytes", 0, NULL, NULL},
+    {"no-tags", 'n', NULL, "do not ask a registry for the other tags", 0, NULL, NULL},
+    {"platform", 0, "PLATFORM", "of an image for several (default: this machine's)", 0, NULL, NULL},
+    REMOTE_OPTIONS,
     {NULL},
 };
 
@@ -92,9 +116,16 @@ const struct sw_command sw_cmd_inspect = {
     .name = "inspect",
     .args = "[OPTIONS] IMAGE...",
     .summary = "Show what an image is made of",
+    .description =
+        "A name alone is an image of the store. docker://NAME asks a registry; "
+        "oci:DIRECTORY[:TAG], "
+        "oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME] are read where they are. Those are "
+        "shown with skopeo's fields: Name Digest MediaType RepoTags Created Labels Architecture Os "
+        "Env Layers LayersData Annotations.",
     .examples = "  slipway inspect app:1.0\n"
                 "  slipway inspect --format '{{.Config.Cmd}}' app:1.0\n"
-                "  slipway inspect --format '{{json .Config.Env}}' app:1.0",
+                "  slipway inspect --format '{{.Digest}}' docker://registry.example.org/app:1.0\n"
+                "  slipway inspect --raw oci-archive:app.tar",
     .options = options,
     .min_args = 1,
     .max_args = -1,

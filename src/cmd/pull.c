@@ -1,7 +1,4 @@
-#include <string.h>
-
-#include "cmd/remote_common.h"
-#include "cmd/session.h"
+#include "cmd/place.h"
 #include "cmd/table.h"
 
 static const struct sw_option pull_options[] = {
@@ -12,26 +9,39 @@ static const struct sw_option pull_options[] = {
     {NULL},
 };
 
-static enum sw_code run_pull(struct sw_invocation *inv, struct sw_error *err) {
-    SW_SESSION struct sw_session session = {0};
-    struct sw_remote *r REMOTE = NULL;
-    const struct sw_platform *platform = NULL;
+/* What an image is called here: as it was asked for. */
+static enum sw_code name_of(struct sw_invocation *inv, const struct sw_place *from,
+                            struct sw_str *ret, struct sw_error *err) {
+    *ret = from->kind == SW_PLACE_REGISTRY ? sw_reference_familiar(inv->arena, &from->ref)
+                                           : from->name;
+    if (ret->len) return SW_OK;
+    struct sw_str text = sw_place_text(from, inv->arena);
+    return sw_fail(err, SW_USAGE, "%.*s has no name to keep it under: slipway copy %.*s store:NAME",
+                   SW_ARG(text), SW_ARG(text));
+}
+
+static enum sw_code pull_one(struct cmd_places *places, const char *text,
+                             const struct sw_platform *platform, struct sw_error *err) {
+    SW_PLACE struct sw_place from = {0};
+    SW_PLACE struct sw_place to = {0};
+    struct sw_copy_options o = {.platform = platform};
     struct sw_copy_result result;
+    struct sw_place_name here = {.kind = SW_PLACE_STORE};
+    enum sw_code code = cmd_place_open(places, text, SW_PLACE_REGISTRY, false, &from, err);
+    if (!code) code = name_of(places->inv, &from, &here.name, err);
+    if (!code) code = cmd_place_open_name(places, &here, true, &to, err);
+    if (!code) code = cmd_copy(places, "pull", &from, &to, &o, &result, err);
+    if (!code) remote_report(places->inv, &result, "got");
+    return code;
+}
+
+static enum sw_code run_pull(struct sw_invocation *inv, struct sw_error *err) {
+    CMD_PLACES struct cmd_places places = {0};
+    const struct sw_platform *platform = NULL;
     enum sw_code code = remote_platform(inv, sw_opt(inv, "platform"), &platform, err);
-    if (!code) code = sw_session_open(inv, SW_SESSION_PROGRESS, &session, err);
-    if (!code) code = remote_open(inv, &r, err);
-    for (int i = 0; !code && i < inv->n_args; i++) {
-        struct sw_str name = sw_str(inv->args[i]);
-        unsigned step = sw_progress_step(session.progress,
-                                         sw_arena_printf(inv->arena, "pull %s", inv->args[i]));
-        sw_progress_start(session.progress, step);
-        code = remote_pull(r, session.store, name, platform, session.progress, step, &result, err);
-        if (code)
-            sw_progress_fail(session.progress, step, err);
-        else
-            sw_progress_done(session.progress, step);
-        if (!code) remote_report(&result, "got");
-    }
+    if (!code) code = cmd_places_init(&places, inv, SW_SESSION_PROGRESS, err);
+    for (int i = 0; !code && i < inv->n_args; i++)
+        code = pull_one(&places, inv->args[i], platform, err);
     return code;
 }
 
@@ -40,7 +50,8 @@ const struct sw_command sw_cmd_pull = {
     .args = "[OPTIONS] IMAGE...",
     .summary = "Bring images from registries into the store",
     .description = "Blobs come in parallel, are verified while they arrive, and go on where a "
-                   "connection broke. Mirrors are read from registries.json.",
+                   "connection broke or an earlier pull was ended. Mirrors are read from "
+                   "registries.json. Layouts and archives may be named, too, as in copy.",
     .examples = "slipway pull registry.example.org/team/app:1.0",
     .options = pull_options,
     .min_args = 1,
@@ -56,15 +67,18 @@ static const struct sw_option push_options[] = {
 };
 
 static enum sw_code run_push(struct sw_invocation *inv, struct sw_error *err) {
-    SW_SESSION struct sw_session session = {0};
-    struct sw_remote *r REMOTE = NULL;
+    CMD_PLACES struct cmd_places places = {0};
+    SW_PLACE struct sw_place from = {0};
+    SW_PLACE struct sw_place to = {0};
+    struct sw_copy_options o = {0};
     struct sw_copy_result result;
-    enum sw_code code = sw_session_open(inv, SW_SESSION_PROGRESS, &session, err);
-    if (!code) code = remote_open(inv, &r, err);
-    if (!code)
-        code = remote_push(inv, r, session.store, sw_str(inv->args[0]), inv->args[inv->n_args - 1],
-                           session.progress, &result, err);
-    if (!code) remote_report(&result, "sent");
+    enum sw_code code = cmd_places_init(&places, inv, SW_SESSION_PROGRESS, err);
+    if (!code) code = cmd_place_open(&places, inv->args[0], SW_PLACE_STORE, false, &from, err);
+    if (code) return code;
+    const char *target = inv->n_args > 1 ? inv->args[1] : sw_arena_cstr(inv->arena, from.name);
+    code = cmd_place_open(&places, target, SW_PLACE_REGISTRY, true, &to, err);
+    if (!code) code = cmd_copy(&places, "push", &from, &to, &o, &result, err);
+    if (!code) remote_report(inv, &result, "sent");
     return code;
 }
 
@@ -72,8 +86,10 @@ const struct sw_command sw_cmd_push = {
     .name = "push",
     .args = "[OPTIONS] IMAGE [TARGET]",
     .summary = "Send an image of the store to a registry",
-    .description = "What the registry has is not sent. A broken upload goes on where it broke. "
-                   "TARGET is the image's own name where it is left out.",
+    .description =
+        "What the registry has is not sent. A broken upload goes on where it broke. "
+        "TARGET is the image's own name where it is left out; it may also be a layout or an "
+        "archive, as in copy.",
     .examples = "slipway push app:1.0 registry.example.org/team/app:1.0",
     .options = push_options,
     .min_args = 1,

@@ -10,11 +10,16 @@ enum sw_code remote_open(struct sw_invocation *inv, struct sw_remote **ret, stru
     return SW_OK;
 }
 
-enum sw_code remote_reference(struct sw_invocation *inv, const char *text, struct sw_reference *ret,
-                              struct sw_error *err) {
+enum sw_code remote_exact_reference(struct sw_invocation *inv, const char *text,
+                                    struct sw_reference *ret, struct sw_error *err) {
     struct sw_str name = sw_str(text);
     if (sw_str_starts(name, SW_STR("docker://"))) name = sw_str_from(name, 9);
-    enum sw_code code = sw_reference_parse(inv->arena, name, ret, err);
+    return sw_reference_parse(inv->arena, name, ret, err);
+}
+
+enum sw_code remote_reference(struct sw_invocation *inv, const char *text, struct sw_reference *ret,
+                              struct sw_error *err) {
+    enum sw_code code = remote_exact_reference(inv, text, ret, err);
     if (!code) sw_reference_default_tag(ret);
     return code;
 }
@@ -54,14 +59,16 @@ enum sw_code remote_platform(struct sw_invocation *inv, const char *text,
     return SW_OK;
 }
 
-void remote_report(const struct sw_copy_result *r, const char *verb) {
+void remote_report(const struct sw_invocation *inv, const struct sw_copy_result *r,
+                   const char *verb) {
     char text[SW_DIGEST_TEXT_MAX];
+    sw_digest_format(&r->target.digest, text);
+    printf("%s\n", text);
+    if (sw_opt_flag(inv, "quiet")) return;
     fprintf(stderr, "%s %llu blobs (%.1f MB), %llu were there", verb, (unsigned long long)r->blobs,
             (double)r->bytes / 1e6, (unsigned long long)r->present);
     if (r->mounted) fprintf(stderr, ", %llu mounted", (unsigned long long)r->mounted);
     fputc('\n', stderr);
-    sw_digest_format(&r->target.digest, text);
-    printf("%s\n", text);
 }
 
 enum sw_code remote_pull(struct sw_remote *r, struct sw_store *store, struct sw_str reference,

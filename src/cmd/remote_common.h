@@ -17,7 +17,10 @@
 SW_NODISCARD enum sw_code remote_open(struct sw_invocation *inv, struct sw_remote **ret,
                                       struct sw_error *err);
 #define REMOTE SW_CLEANUP(sw_remote_freep)
-/* A reference as users type it, with ":latest" where nothing is said. */
+/* A reference as users type it (docker:// may stand before it), and the same with ":latest" where
+ * nothing is said. */
+SW_NODISCARD enum sw_code remote_exact_reference(struct sw_invocation *inv, const char *text,
+                                                 struct sw_reference *ret, struct sw_error *err);
 SW_NODISCARD enum sw_code remote_reference(struct sw_invocation *inv, const char *text,
                                            struct sw_reference *ret, struct sw_error *err);
 /* "host", "host:port", "https://host/": the domain of a registry; NULL is docker.io. */
@@ -26,8 +29,10 @@ SW_NODISCARD enum sw_code remote_domain(struct sw_invocation *inv, const char *t
 /* This machine's platform, or what --platform says; "all" gives NULL. */
 SW_NODISCARD enum sw_code remote_platform(struct sw_invocation *inv, const char *text,
                                           const struct sw_platform **ret, struct sw_error *err);
-/* "sent 3 blobs (12.3 MB), 2 were there". */
-void remote_report(const struct sw_copy_result *result, const char *verb);
+/* The digest, and to stderr, unless the command's --quiet was given, "sent 3 blobs (12.3 MB), 2
+ * were there". */
+void remote_report(const struct sw_invocation *inv, const struct sw_copy_result *result,
+                   const char *verb);
 
 /* Pulls for commands that may not need it: the session is made at the first call, so that a build
  * from the cache does not load a network library. The command declares REMOTE_OPTIONS. Locked. */

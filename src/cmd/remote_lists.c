@@ -69,7 +69,7 @@ static enum sw_code run_delete(struct sw_invocation *inv, struct sw_error *err) 
     for (int i = 0; !code && i < inv->n_args; i++) {
         struct sw_reference ref;
         char text[SW_DIGEST_TEXT_MAX];
-        code = sw_reference_parse(inv->arena, sw_str(inv->args[i]), &ref, err);
+        code = remote_exact_reference(inv, inv->args[i], &ref, err);
         if (code) return code;
         bool digest = sw_digest_is_set(&ref.digest);
         if (!digest && !ref.tag.len)

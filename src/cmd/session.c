@@ -12,8 +12,8 @@ static bool has_option(const struct sw_command *c, const char *name) {
     return false;
 }
 
-static enum sw_code open_progress(const struct sw_invocation *inv, struct sw_session *s,
-                                  struct sw_error *err) {
+enum sw_code sw_session_progress(const struct sw_invocation *inv, struct sw_progress **ret,
+                                 struct sw_error *err) {
     enum sw_progress_mode mode = SW_PROGRESS_AUTO;
     const char *text = has_option(inv->command, "progress") ? sw_opt(inv, "progress") : NULL;
     if (!text) text = getenv("BUILDKIT_PROGRESS");
@@ -21,7 +21,7 @@ static enum sw_code open_progress(const struct sw_invocation *inv, struct sw_ses
         return sw_fail(err, SW_USAGE, "--progress %s: want auto, plain, tty, rawjson or quiet",
                        text);
     if (has_option(inv->command, "quiet") && sw_opt_flag(inv, "quiet")) mode = SW_PROGRESS_QUIET;
-    s->progress = sw_progress_new(mode, STDERR_FILENO, inv->color_err);
+    *ret = sw_progress_new(mode, STDERR_FILENO, inv->color_err);
     return SW_OK;
 }
 
@@ -57,7 +57,8 @@ enum sw_code sw_session_open(const struct sw_invocation *inv, unsigned flags,
         options.read_only = true;
         if (!sw_store_open(&options, &ret->store, &second)) code = SW_OK;
     }
-    if (!code && (flags & SW_SESSION_PROGRESS)) code = open_progress(inv, ret, err);
+    if (!code && (flags & SW_SESSION_PROGRESS))
+        code = sw_session_progress(inv, &ret->progress, err);
     if (code) {
         sw_session_close(ret);
         return code;

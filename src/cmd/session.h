@@ -27,6 +27,9 @@ enum sw_session_flags {
 /* Opens what the flags ask for. Must come before anything starts a thread. */
 SW_NODISCARD enum sw_code sw_session_open(const struct sw_invocation *inv, unsigned flags,
                                           struct sw_session *ret, struct sw_error *err);
+/* What --progress, --quiet and the environment ask for, for commands without a session. Owned. */
+SW_NODISCARD enum sw_code sw_session_progress(const struct sw_invocation *inv,
+                                              struct sw_progress **ret, struct sw_error *err);
 /* Safe on a zeroed struct. */
 void sw_session_close(struct sw_session *s);
 #define SW_SESSION SW_CLEANUP(sw_session_close)

@@ -14,6 +14,7 @@
 
 #define UPLOAD_TRIES 6
 #define UPLOAD_PAUSE_MS 300 /* doubled each time */
+#define UPLOAD_END_MS 300000
 
 static struct sw_str blob_path(struct sw_arena *a, struct sw_repository repo,
                                const struct sw_digest *d) {
@@ -22,27 +23,78 @@ static struct sw_str blob_path(struct sw_arena *a, struct sw_repository repo,
     return sw_arena_printf(a, "/v2/%.*s/blobs/%s", SW_ARG(repo.path), text);
 }
 
-enum sw_code sw_remote_blob_get(struct sw_remote *r, struct sw_repository repo,
-                                const struct sw_digest *digest, uint64_t size, sw_remote_sink *sink,
-                                void *sink_context, sw_remote_progress *progress,
-                                void *progress_context, struct sw_error *err) {
-    SW_HTTP_RESPONSE struct sw_http_response response = {0};
-    SW_ARENA struct sw_arena a = {0};
-    sw_arena_init(&a, 0);
-    struct call c = {.repo = repo, .path = blob_path(&a, repo, digest), .actions = "pull"};
-    c.http = (struct sw_http_request){.sink = sink,
-                                      .sink_context = sink_context,
-                                      .progress = progress,
-                                      .progress_context = progress_context,
-                                      .max_body = size ? size : 1};
-    sw_http_response_init(&response);
-    enum sw_code code = remote_call(r, &a, &c, &response, err);
-    if (!code) code = remote_check(&a, &c, &response, err);
-    if (!code && response.body_size != size)
-        code = sw_fail(err, SW_CORRUPT, "the blob has %llu bytes, not %llu",
-                       (unsigned long long)response.body_size, (unsigned long long)size);
+/* ---- down ---- */
+
+/* Counts what the sink took: there the next try goes on. */
+struct get {
+    sw_remote_sink *sink;
+    void *context;
+    uint64_t have;
+    bool refused; /* the sink has failed: no other host can help */
+};
+
+static enum sw_code counting_sink(void *context, const void *bytes, size_t len,
+                                  struct sw_error *err) {
+    struct get *g = context;
+    enum sw_code code = g->sink(g->context, bytes, len, err);
+    if (code)
+        g->refused = true;
+    else
+        g->have += len;
     return code;
 }
+
+static enum sw_code get_from(struct sw_remote *r, const struct call *call, struct host *host,
+                             struct get *g, struct sw_error *err) {
+    SW_HTTP_RESPONSE struct sw_http_response response = {0};
+    SW_ARENA struct sw_arena a = {0};
+    struct call c = *call;
+    uint64_t size = c.http.max_body;
+    c.host = host;
+    sw_arena_init(&a, 0);
+    sw_http_response_init(&response);
+    enum sw_code code = remote_call(r, &a, &c, &response, err);
+    if (!code && response.status == 416)
+        return sw_fail(err, SW_CORRUPT, "the registry has less of the blob than we do");
+    if (!code) code = remote_check(&a, &c, &response, err);
+    if (!code && g->have != size)
+        code = sw_fail(err, SW_CORRUPT, "the blob has %llu bytes, not %llu",
+                       (unsigned long long)g->have, (unsigned long long)size);
+    return code;
+}
+
+enum sw_code sw_remote_blob_get(struct sw_remote *r, struct sw_repository repo,
+                                const struct sw_digest *digest, uint64_t size, uint64_t start,
+                                sw_remote_sink *sink, void *sink_context,
+                                sw_remote_progress *progress, void *progress_context,
+                                struct sw_error *err) {
+    SW_ARENA struct sw_arena a = {0};
+    struct get g = {.sink = sink, .context = sink_context, .have = start};
+    struct host *h = NULL;
+    if (start == size) return SW_OK;
+    sw_arena_init(&a, 0);
+    struct call c = {
+        .repo = repo, .path = blob_path(&a, repo, digest), .actions = "pull", .have = &g.have};
+    c.http = (struct sw_http_request){.sink = counting_sink,
+                                      .sink_context = &g,
+                                      .progress = progress,
+                                      .progress_context = progress_context,
+                                      .max_body = size};
+    enum sw_code code = remote_host(r, repo.domain, &h, err);
+    if (code) return code;
+    for (size_t i = 0;; i++) {
+        struct host *mirror = NULL;
+        code = remote_mirror(r, h, i, &mirror, err);
+        if (!code && !mirror) break;
+        if (!code) code = get_from(r, &c, mirror, &g, err);
+        if (!code || code == SW_CANCELLED || g.refused) return code;
+        sw_debug("remote", "mirror %.*s: %s", SW_ARG(h->setting.mirrors[i]), err->text);
+        if (g.have == size) return SW_OK;
+    }
+    return get_from(r, &c, h, &g, err);
+}
+
+/* ---- up ---- */
 
 enum sw_code sw_remote_blob_exists(struct sw_remote *r, struct sw_repository repo,
                                    const struct sw_digest *digest, bool *ret,
@@ -202,6 +254,8 @@ static enum sw_code finish(struct upload *u, const struct sw_digest *digest, str
     struct sw_http_header type = {SW_STR("Content-Type"), SW_STR("application/octet-stream")};
     struct call c = {
         .repo = u->repo, .method = "PUT", .actions = "pull,push", .headers = &type, .n_headers = 1};
+    /* A registry over an object store may put the pieces together now. */
+    c.http.stall_timeout_ms = UPLOAD_END_MS;
     c.path =
         sw_arena_printf(u->a, "%.*s%cdigest=%s", SW_ARG(u->location), has_query ? '&' : '?', text);
     sw_http_response_init(&response);
@@ -226,6 +280,7 @@ enum sw_code sw_remote_blob_put(struct sw_remote *r, struct sw_repository repo,
                        .progress_context = progress_context};
     bool begun = false;
     enum sw_code code = SW_OK;
+    uint64_t reached = 0;
     for (unsigned i = 0; i < UPLOAD_TRIES; i++) {
         if (i) {
             unsigned ms = UPLOAD_PAUSE_MS << i;
@@ -234,6 +289,11 @@ enum sw_code sw_remote_blob_put(struct sw_remote *r, struct sw_repository repo,
             if (sw_cancel_check(err)) return SW_CANCELLED;
             /* The upload may be gone with the server that had it: then it begins anew. */
             if (begun && ask(&u, err)) begun = false;
+            /* One that moves on, however haltingly, is not given up. */
+            if (begun && u.offset > reached) {
+                reached = u.offset;
+                i = 1;
+            }
         }
         if (!begun) {
             u.offset = 0;

@@ -14,20 +14,15 @@
 #include "remote/place_internal.h"
 
 #define PARALLEL 4
-#define NESTING_MAX 8
 #define MANIFESTS_MAX 4096
-
-struct document {
-    struct sw_descriptor d;
-    struct sw_str bytes;
-};
 
 struct copy {
     struct sw_arena *a;
     const struct sw_place *from, *to;
     const struct sw_copy_options *o;
-    SW_VEC(struct document) documents;  /* children before parents */
-    SW_VEC(struct sw_descriptor) blobs; /* each once */
+    SW_VEC(struct place_document) documents; /* children before parents */
+    SW_VEC(struct sw_descriptor) blobs;      /* each once */
+    SW_VEC(struct sw_descriptor) referrers;
     struct sw_map seen;
     struct sw_copy_result result;
     pthread_mutex_t lock; /* of result and failure, while blobs are copied */
@@ -53,7 +48,7 @@ static void add_blob(struct copy *c, const struct sw_descriptor *d) {
 static enum sw_code walk(struct copy *c, struct sw_str reference, unsigned depth,
                          struct sw_descriptor *ret, struct sw_error *err);
 
-static enum sw_code walk_index(struct copy *c, const struct document *doc, unsigned depth,
+static enum sw_code walk_index(struct copy *c, const struct place_document *doc, unsigned depth,
                                struct sw_error *err) {
     struct sw_index index;
     struct sw_descriptor ignored;
@@ -63,11 +58,17 @@ static enum sw_code walk_index(struct copy *c, const struct document *doc, unsig
         struct sw_str digest =
             sw_arena_str(c->a, sw_digest_format(&index.manifests[i].digest, text));
         code = walk(c, digest, depth - 1, &ignored, err);
+        if (code != SW_NOT_FOUND || c->from->kind == SW_PLACE_REGISTRY) continue;
+        /* What came with some of its platforms only is passed on so; no registry takes that. */
+        if (c->to->kind == SW_PLACE_REGISTRY)
+            return sw_context(err, "%.*s has not all of its platforms; choose one (--platform)",
+                              SW_ARG(sw_place_text(c->from, c->a)));
+        code = SW_OK;
     }
     return code;
 }
 
-static enum sw_code walk_manifest(struct copy *c, const struct document *doc,
+static enum sw_code walk_manifest(struct copy *c, const struct place_document *doc,
                                   struct sw_error *err) {
     struct sw_manifest m;
     enum sw_code code = sw_manifest_parse(c->a, doc->bytes, doc->d.media_type, &m, err);
@@ -77,65 +78,46 @@ static enum sw_code walk_manifest(struct copy *c, const struct document *doc,
     return SW_OK;
 }
 
-/* The manifest of an index for one platform, in place of the index. */
-static enum sw_code choose(struct copy *c, const struct document *doc, struct sw_str *ret,
-                           struct sw_error *err) {
-    struct sw_index index;
-    char text[SW_DIGEST_TEXT_MAX];
-    enum sw_code code = sw_index_parse(c->a, doc->bytes, doc->d.media_type, &index, err);
-    if (code) return code;
-    const struct sw_descriptor *d = sw_index_choose(&index, c->o->platform);
-    if (!d)
-        return sw_fail(err, SW_NOT_FOUND, "no image for %.*s; there is %.*s",
-                       SW_ARG(sw_platform_format(c->a, c->o->platform)),
-                       SW_ARG(sw_index_platforms(c->a, &index)));
-    *ret = sw_arena_str(c->a, sw_digest_format(&d->digest, text));
-    return SW_OK;
-}
-
 static enum sw_code walk(struct copy *c, struct sw_str reference, unsigned depth,
                          struct sw_descriptor *ret, struct sw_error *err) {
-    struct document doc;
+    struct place_document doc;
     if (depth == 0) return sw_fail(err, SW_LIMIT, "indexes are nested too deeply");
     if (c->documents.len >= MANIFESTS_MAX)
         return sw_fail(err, SW_LIMIT, "more than %d manifests", MANIFESTS_MAX);
-    enum sw_code code = place_manifest(c->from, c->a, reference, &doc.d, &doc.bytes, err);
+    enum sw_code code = SW_OK;
+    if (c->o->platform && !reference.len)
+        code = sw_place_choose(c->from, c->a, c->o->platform, &doc.d, &doc.bytes, err);
+    else
+        code = sw_place_manifest(c->from, c->a, reference, &doc.d, &doc.bytes, err);
     if (code) return code;
     enum sw_media_kind kind = sw_media_type_of(doc.d.media_type).kind;
-    if (kind != SW_MEDIA_INDEX && kind != SW_MEDIA_MANIFEST)
-        kind = sw_manifest_sniff(c->a, doc.bytes);
-    if (!sw_media_type_of(doc.d.media_type).kind)
-        doc.d.media_type =
-            kind == SW_MEDIA_INDEX ? SW_STR(SW_MT_OCI_INDEX) : SW_STR(SW_MT_OCI_MANIFEST);
-    if (kind == SW_MEDIA_INDEX && c->o->platform) {
-        struct sw_str chosen;
-        code = choose(c, &doc, &chosen, err);
-        return code ? code : walk(c, chosen, depth - 1, ret, err);
-    }
     if (first_time(c, &doc.d.digest)) {
         code =
             kind == SW_MEDIA_INDEX ? walk_index(c, &doc, depth, err) : walk_manifest(c, &doc, err);
         if (code) return code;
         sw_vec_add(&c->documents, doc);
     }
-    code = sw_arena_check(c->a, "an image's documents", err);
     *ret = doc.d;
-    return code;
+    return SW_OK;
 }
 
+/* Of everything that was found so far, and of the referrers themselves: a signature of an SBOM. */
 static enum sw_code walk_referrers(struct copy *c, struct sw_error *err) {
-    size_t n_first = c->documents.len;
     char text[SW_DIGEST_TEXT_MAX];
     enum sw_code code = SW_OK;
-    if (!c->o->referrers || c->from->kind != SW_PLACE_REGISTRY) return SW_OK;
-    for (size_t i = 0; !code && i < n_first; i++) {
-        struct sw_descriptor *list = NULL, ignored;
+    if (!c->o->referrers) return SW_OK;
+    for (size_t i = 0; !code && i < c->documents.len; i++) {
+        struct sw_descriptor *list = NULL, found;
         size_t n = 0;
-        code = sw_remote_referrers(c->from->remote, c->a, sw_repository_of(&c->from->ref),
-                                   &c->documents.ptr[i].d.digest, SW_STR(""), &list, &n, err);
-        for (size_t j = 0; !code && j < n; j++)
-            code = walk(c, sw_arena_str(c->a, sw_digest_format(&list[j].digest, text)), NESTING_MAX,
-                        &ignored, err);
+        code = place_referrers(c->from, c->a, &c->documents.ptr[i].d.digest, &list, &n, err);
+        for (size_t j = 0; !code && j < n; j++) {
+            size_t before = c->documents.len;
+            struct sw_str digest = sw_arena_str(c->a, sw_digest_format(&list[j].digest, text));
+            code = walk(c, digest, PLACE_NESTING_MAX, &found, err);
+            if (code || c->documents.len == before) continue;
+            found.artifact_type = list[j].artifact_type;
+            sw_vec_add(&c->referrers, found);
+        }
     }
     return code;
 }
@@ -157,7 +139,6 @@ static enum sw_code copy_blob(struct job *j, struct sw_error *err) {
     struct copy *c = j->c;
     const struct sw_place *from = c->from, *to = c->to;
     bool there = false;
-    SW_FD int fd = -1;
     enum sw_code code = place_has_blob(to, &j->d->digest, &there, err);
     if (code || there) {
         pthread_mutex_lock(&c->lock);
@@ -176,14 +157,8 @@ static enum sw_code copy_blob(struct job *j, struct sw_error *err) {
             return code;
         }
     }
-    if (from->kind == SW_PLACE_REGISTRY && to->kind != SW_PLACE_REGISTRY) {
-        code = place_download(from, to, j->d, on_progress, j, err);
-    } else {
-        code = place_open_blob(from, j->d, NULL, NULL, &fd, err);
-        if (!code) code = place_put_blob(to, j->d, fd, on_progress, j, err);
-    }
+    code = place_transfer(from, to, j->d, on_progress, j, err);
     if (code) return code;
-    on_progress(j, (uint64_t)j->d->size, 0);
     pthread_mutex_lock(&c->lock);
     c->result.blobs++;
     c->result.bytes += (uint64_t)j->d->size;
@@ -228,28 +203,40 @@ static enum sw_code copy_blobs(struct copy *c, struct sw_error *err) {
 
 /* ---- all of it ---- */
 
-static enum sw_code run(struct copy *c, struct sw_error *err) {
-    struct sw_str top_bytes = SW_STR("");
-    enum sw_code code = walk(c, SW_STR(""), NESTING_MAX, &c->result.target, err);
-    if (!code) code = walk_referrers(c, err);
-    if (code) return sw_context(err, "reading %.*s", SW_ARG(place_text(c->from, c->a)));
-    code = copy_blobs(c, err);
+static enum sw_code write_all(struct copy *c, struct sw_error *err) {
+    struct place_content content = {.target = &c->result.target,
+                                    .documents = c->documents.ptr,
+                                    .n_documents = c->documents.len,
+                                    .blobs = c->blobs.ptr,
+                                    .n_blobs = c->blobs.len,
+                                    .referrers = c->referrers.ptr,
+                                    .n_referrers = c->referrers.len};
+    enum sw_code code = place_prepare(c->to, c->a, &content, err);
+    if (!code) code = copy_blobs(c, err);
     for (size_t i = 0; !code && i < c->documents.len; i++) {
-        const struct document *doc = &c->documents.ptr[i];
+        const struct place_document *doc = &c->documents.ptr[i];
         bool top = sw_digest_eq(&doc->d.digest, &c->result.target.digest);
-        if (top) top_bytes = doc->bytes;
         /* A registry gets the tagged one once, under its tag. */
         if (top && c->to->kind == SW_PLACE_REGISTRY && c->to->ref.tag.len) continue;
-        code = place_put_manifest(c->to, &doc->d, doc->bytes, err);
+        code = place_put_manifest(c->to, doc, err);
     }
-    if (!code && !c->o->documents) code = place_tag(c->to, c->a, &c->result.target, top_bytes, err);
-    return code ? sw_context(err, "writing %.*s", SW_ARG(place_text(c->to, c->a))) : SW_OK;
+    if (code || c->o->documents) return code;
+    return place_finish(c->to, c->a, &content, err);
+}
+
+static enum sw_code run(struct copy *c, struct sw_error *err) {
+    enum sw_code code = walk(c, SW_STR(""), PLACE_NESTING_MAX, &c->result.target, err);
+    if (!code) code = walk_referrers(c, err);
+    if (code) return sw_context(err, "reading %.*s", SW_ARG(sw_place_text(c->from, c->a)));
+    code = write_all(c, err);
+    return code ? sw_context(err, "writing %.*s", SW_ARG(sw_place_text(c->to, c->a))) : SW_OK;
 }
 
 static void done(struct copy *c) {
     pthread_mutex_destroy(&c->lock);
     sw_vec_done(&c->documents);
     sw_vec_done(&c->blobs);
+    sw_vec_done(&c->referrers);
     sw_map_done(&c->seen);
 }
 
@@ -274,5 +261,5 @@ enum sw_code sw_copy_blobs(struct sw_arena *a, const struct sw_place *from,
     enum sw_code code = copy_blobs(&c, err);
     done(&c);
     if (!code && ret) *ret = c.result;
-    return code ? sw_context(err, "reading %.*s", SW_ARG(place_text(from, a))) : SW_OK;
+    return code ? sw_context(err, "reading %.*s", SW_ARG(sw_place_text(from, a))) : SW_OK;
 }

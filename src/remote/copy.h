@@ -1,4 +1,4 @@
-/* Whole images between places: registries, the local store, image layouts.
+/* Whole images between places: registries, the local store, image layouts, archives.
  *
  * Floor 4. Nothing is sent that is there; blobs go in parallel, are verified while they arrive, and
  * are mounted where source and target are one registry. A manifest is written after everything
@@ -8,21 +8,7 @@
 #define SW_REMOTE_COPY_H
 
 #include "base/progress.h"
-#include "oci/platform.h"
-#include "remote/remote.h"
-#include "store/store.h"
-
-enum sw_place_kind { SW_PLACE_REGISTRY, SW_PLACE_STORE, SW_PLACE_LAYOUT };
-
-struct sw_place {
-    enum sw_place_kind kind;
-    struct sw_reference ref; /* registry; store: the image's name */
-    struct sw_remote *remote;
-    struct sw_store *store;
-    struct sw_str name; /* store: what the user means; layout: the tag in it, may be empty */
-    int dir;            /* layout: its directory; borrowed */
-    const struct sw_descriptor *target; /* store: this manifest, whatever its name; NULL */
-};
+#include "remote/place.h"
 
 struct sw_copy_options {
     const struct sw_platform *platform; /* the one to take of an index; NULL: all of it */
@@ -51,9 +37,5 @@ SW_NODISCARD enum sw_code sw_copy_blobs(struct sw_arena *a, const struct sw_plac
                                         const struct sw_descriptor *blobs, size_t n,
                                         const struct sw_copy_options *options,
                                         struct sw_copy_result *ret, struct sw_error *err);
-
-/* Opens an image layout; create makes an empty one where there is none. */
-SW_NODISCARD enum sw_code sw_layout_open(const char *path, bool create, int *ret_dir,
-                                         struct sw_error *err);
 
 #endif

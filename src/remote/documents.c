@@ -82,18 +82,13 @@ enum sw_code sw_remote_manifest_get(struct sw_remote *r, struct sw_arena *a,
     struct host *h = NULL;
     enum sw_code code = remote_host(r, repo.domain, &h, err);
     if (code) return code;
-    for (size_t i = 0; i < h->setting.n_mirrors; i++) {
+    for (size_t i = 0;; i++) {
         struct host *mirror = NULL;
-        struct sw_str url = h->setting.mirrors[i];
-        size_t at = sw_str_find(url, SW_STR("://"));
-        struct sw_str name = at == SIZE_MAX ? url : sw_str_from(url, at + 3);
-        code = remote_host(r, name, &mirror, err);
-        if (code) continue;
-        mirror->mirror = true;
-        if (sw_str_starts(url, SW_STR("http://"))) mirror->scheme = "http";
-        code = get_from(r, a, repo, mirror, reference, ret_descriptor, ret_bytes, err);
+        code = remote_mirror(r, h, i, &mirror, err);
+        if (!code && !mirror) break;
+        if (!code) code = get_from(r, a, repo, mirror, reference, ret_descriptor, ret_bytes, err);
         if (!code || code == SW_CANCELLED) return code;
-        sw_debug("remote", "mirror %.*s: %s", SW_ARG(url), err->text);
+        sw_debug("remote", "mirror %.*s: %s", SW_ARG(h->setting.mirrors[i]), err->text);
     }
     return get_from(r, a, repo, h, reference, ret_descriptor, ret_bytes, err);
 }

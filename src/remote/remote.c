@@ -63,8 +63,8 @@ static bool is_insecure(const struct sw_remote *r, struct sw_str domain) {
 }
 
 /* The caller holds the lock. */
-static enum sw_code host_new(struct sw_remote *r, struct sw_str domain, struct host **ret,
-                             struct sw_error *err) {
+static enum sw_code host_new(struct sw_remote *r, struct sw_str key, struct sw_str domain,
+                             struct host **ret, struct sw_error *err) {
     struct host *h = SW_NEW(&r->arena, struct host);
     h->domain = sw_arena_str(&r->arena, domain);
     h->address = sw_str_is(domain, "docker.io") ? SW_STR("registry-1.docker.io") : h->domain;
@@ -83,7 +83,7 @@ static enum sw_code host_new(struct sw_remote *r, struct sw_str domain, struct h
     }
     /* Plain http only for names that say so, and for this machine. */
     if (!s->insecure && !is_insecure(r, domain) && !is_loopback(domain)) h->scheme = "https";
-    sw_map_put(&r->hosts, h->domain, h);
+    sw_map_put(&r->hosts, sw_arena_str(&r->arena, key), h);
     *ret = h;
     return SW_OK;
 }
@@ -93,7 +93,30 @@ enum sw_code remote_host(struct sw_remote *r, struct sw_str domain, struct host 
     enum sw_code code = SW_OK;
     pthread_mutex_lock(&r->lock);
     *ret = sw_map_get(&r->hosts, domain);
-    if (!*ret) code = host_new(r, domain, ret, err);
+    if (!*ret) code = host_new(r, domain, domain, ret, err);
+    pthread_mutex_unlock(&r->lock);
+    return code;
+}
+
+/* Mirrors are hosts of their own, filed under their URL: their scheme is said, not found out. */
+enum sw_code remote_mirror(struct sw_remote *r, const struct host *h, size_t n, struct host **ret,
+                           struct sw_error *err) {
+    struct sw_str url, name, prefix;
+    enum sw_code code = SW_OK;
+    *ret = NULL;
+    if (n >= h->setting.n_mirrors) return SW_OK;
+    url = h->setting.mirrors[n];
+    bool plain = sw_str_starts(url, SW_STR("http://"));
+    size_t at = sw_str_find(url, SW_STR("://"));
+    sw_str_cut(at == SIZE_MAX ? url : sw_str_from(url, at + 3), '/', &name, &prefix);
+    pthread_mutex_lock(&r->lock);
+    *ret = sw_map_get(&r->hosts, url);
+    if (!*ret) code = host_new(r, url, name, ret, err);
+    if (!code && !(*ret)->mirror) {
+        (*ret)->mirror = true;
+        (*ret)->scheme = plain ? "http" : at != SIZE_MAX ? "https" : (*ret)->scheme;
+        if (prefix.len) (*ret)->prefix = sw_arena_printf(&r->arena, "/%.*s", SW_ARG(prefix));
+    }
     pthread_mutex_unlock(&r->lock);
     return code;
 }
@@ -135,7 +158,9 @@ static struct sw_str scope_of(struct sw_arena *a, const struct call *c) {
 static const char *url_of(struct sw_arena *a, const struct host *h, struct sw_str path) {
     if (sw_str_starts(path, SW_STR("http://")) || sw_str_starts(path, SW_STR("https://")))
         return sw_arena_cstr(a, path);
-    return sw_arena_printf(a, "%s://%.*s%.*s", h->scheme, SW_ARG(h->address), SW_ARG(path)).ptr;
+    return sw_arena_printf(a, "%s://%.*s%.*s%.*s", h->scheme, SW_ARG(h->address), SW_ARG(h->prefix),
+                           SW_ARG(path))
+        .ptr;
 }
 
 /* Uploads may be sent elsewhere (a store behind the registry): our token is not for them. */
@@ -165,6 +190,10 @@ enum sw_code remote_call(struct sw_remote *r, struct sw_arena *a, const struct c
         q.n_headers = c->n_headers;
         if (header.len && ours)
             headers[q.n_headers++] = (struct sw_http_header){SW_STR("Authorization"), header};
+        if (c->have) {
+            q.range_start = *c->have;
+            q.max_body = c->http.max_body - *c->have;
+        }
         code = sw_http_do(h->http, &q, response, err);
         if (code || response->status != 401 || !ours || i + 1 == TRIES_AUTH) return code;
         struct sw_str text = sw_arena_str(a, sw_http_header(response, "www-authenticate"));

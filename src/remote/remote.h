@@ -63,12 +63,13 @@ typedef enum sw_code sw_remote_source(void *context, uint64_t offset, void *to, 
                                       size_t *ret_len, struct sw_error *err);
 typedef void sw_remote_progress(void *context, uint64_t done, uint64_t total);
 
-/* A broken transfer goes on where it broke. The sink hashes (SW_CORRUPT is its to say). */
+/* From byte start on. A broken transfer goes on where it broke, also after a new token, and at the
+ * registry itself where a mirror failed. The sink hashes (SW_CORRUPT is its to say). */
 SW_NODISCARD enum sw_code sw_remote_blob_get(struct sw_remote *r, struct sw_repository repo,
                                              const struct sw_digest *digest, uint64_t size,
-                                             sw_remote_sink *sink, void *sink_context,
-                                             sw_remote_progress *progress, void *progress_context,
-                                             struct sw_error *err);
+                                             uint64_t start, sw_remote_sink *sink,
+                                             void *sink_context, sw_remote_progress *progress,
+                                             void *progress_context, struct sw_error *err);
 SW_NODISCARD enum sw_code sw_remote_blob_exists(struct sw_remote *r, struct sw_repository repo,
                                                 const struct sw_digest *digest, bool *ret,
                                                 struct sw_error *err);

@@ -19,6 +19,7 @@ struct host {
     struct sw_str domain;  /* as in references */
     struct sw_str address; /* as in URLs */
     const char *scheme;    /* "https", "http"; NULL until it was found out */
+    struct sw_str prefix;  /* of paths: mirrors may live below one */
     bool mirror;           /* of another registry: its credential is its own */
     struct sw_registry_setting setting;
     struct sw_http *http; /* borrowed, or own where there are certificates */
@@ -46,13 +47,17 @@ struct call {
     const char *actions;                  /* "pull", "pull,push", "delete"; NULL: none */
     struct sw_str from;                   /* a second repository to pull from */
     struct sw_str scope;                  /* overrides what the repository and actions make */
-    struct sw_http_request http;          /* body, sink, ranges; url and headers are filled in */
+    struct sw_http_request http;          /* body, sink; url, headers and ranges are filled in */
+    const uint64_t *have;                 /* bytes that the sink has already; NULL: none, ever */
     const struct sw_http_header *headers; /* further ones */
     size_t n_headers;
 };
 
 SW_NODISCARD enum sw_code remote_host(struct sw_remote *r, struct sw_str domain, struct host **ret,
                                       struct sw_error *err);
+/* The nth mirror of a registry; *ret NULL past the last. */
+SW_NODISCARD enum sw_code remote_mirror(struct sw_remote *r, const struct host *h, size_t n,
+                                        struct host **ret, struct sw_error *err);
 /* Sends with authentication; any status that is not 401 comes back. r is initialised. */
 SW_NODISCARD enum sw_code remote_call(struct sw_remote *r, struct sw_arena *a,
                                       const struct call *call, struct sw_http_response *response,

@@ -45,7 +45,7 @@ static enum sw_code send_on(void *context, const void *bytes, size_t len, struct
 
 static void *run_download(void *context) {
     struct download *d = context;
-    d->code = sw_remote_blob_get(d->remote, d->repo, &d->digest, d->size, send_on, d, NULL, NULL,
+    d->code = sw_remote_blob_get(d->remote, d->repo, &d->digest, d->size, 0, send_on, d, NULL, NULL,
                                  &d->err);
     struct sw_digest is = sw_hasher_finish(&d->hasher);
     if (!d->code && !sw_digest_eq(&is, &d->digest))
@@ -104,7 +104,7 @@ enum sw_code origin_remote_document(struct origin *p, const struct sw_descriptor
                                     struct sw_str *ret, struct sw_error *err) {
     SW_BUF struct sw_buf bytes;
     sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
-    enum sw_code code = sw_remote_blob_get(p->remote, p->repo, &d->digest, (uint64_t)d->size,
+    enum sw_code code = sw_remote_blob_get(p->remote, p->repo, &d->digest, (uint64_t)d->size, 0,
                                            collect, &bytes, NULL, NULL, err);
     if (code) return code;
     struct sw_digest is = sw_digest_of((enum sw_digest_alg)d->digest.alg, sw_buf_str(&bytes));
