@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/vec.h"
+#include "cmd/go_common.h"
 #include "cmd/scan_state.h"
 #include "cmd/table.h"
 #include "codec/json_writer.h"
@@ -34,7 +35,7 @@ struct session {
     struct sw_scan_db db;
     struct sw_scan_db_status status;
     struct sw_policy policy;
-    struct sw_go_support support;
+    struct sw_go_releases releases;
     struct sw_store *store;
     struct sw_pool *pool;
     struct sw_audit_index *index;
@@ -97,7 +98,7 @@ static enum sw_code audit_image(struct session *s, const struct sw_image *image,
     code = read_inventory(s, a, image, layers, &inventory, err);
     if (!code) {
         inventory.target = image->familiar.len ? image->familiar : digest;
-        code = sw_audit_image(a, &s->db.advdb, &s->support, &inventory, &s->policy,
+        code = sw_audit_image(a, &s->db.advdb, &s->releases, &inventory, &s->policy,
                               s->status.oldest_fetch, s->now, row, err);
     }
     if (!code) code = sw_audit_index_put(s->index, &s->db.advdb, digest, &inventory, err);
@@ -218,7 +219,7 @@ static void print_plan(const struct session *s) {
 
 static enum sw_code open_all(struct session *s, struct sw_error *err) {
     const char *policy = sw_opt(s->inv, "policy");
-    uint64_t newest = 0;
+    uint64_t newest = go_newest_line(s->inv);
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
     if (!code) code = sw_opt_u64(s->inv, "go-newest", &newest, err);
     sw_policy_default(&s->policy);
@@ -233,7 +234,8 @@ static enum sw_code open_all(struct session *s, struct sw_error *err) {
     if (!code) code = sw_scan_database_open(s->inv, s->dir, &s->db, err);
     if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
     if (!code)
-        code = sw_go_support_read(s->inv->arena, &s->db.advdb, (unsigned)newest, &s->support, err);
+        code =
+            sw_go_releases_read(s->inv->arena, &s->db.advdb, (unsigned)newest, &s->releases, err);
     struct sw_store_options store = {.root = s->root};
     if (!code) code = sw_store_open(&store, &s->store, err);
     const char *index = sw_arena_printf(s->inv->arena, "%s/" INDEX_NAME, s->dir).ptr;

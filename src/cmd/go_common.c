@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "base/proc.h"
+#include "cmd/scan_state.h"
 #include "cmd/version.h"
-#include "gotool/policy.h"
+#include "golang/toolchain.h"
+#include "scan/releases.h"
 
 /* An option that this command may not have. */
 static const char *opt_or_null(const struct sw_invocation *inv, const char *name) {
@@ -141,18 +143,61 @@ void go_report_install(const struct sw_go_version *v, const struct sw_go_install
                 (double)result->bytes / 1e6);
 }
 
+void go_support(struct go_session *s, struct sw_invocation *inv, struct sw_go_support *ret) {
+    SW_SCAN_DB struct sw_scan_db db = {0};
+    struct sw_go_releases releases;
+    struct sw_error ignored;
+    const char *root, *dir;
+    sw_go_support_init(ret, &s->store, &s->settings, inv->arena);
+    /* What advisories there are is no condition for listing toolchains. */
+    if (sw_scan_state_dir(inv, &root, &dir, &ignored) || sw_scan_db_open(dir, &db, &ignored) ||
+        sw_go_releases_read(inv->arena, &db.advdb, ret->newest_minor, &releases, &ignored))
+        return;
+    ret->newest_minor = releases.newest_line;
+}
+
+unsigned go_newest_line(struct sw_invocation *inv) {
+    GO_SESSION struct go_session s = {0};
+    struct sw_go_support support;
+    struct sw_error ignored;
+    if (go_session_open(&s, inv, GO_READ_ONLY, &ignored)) return sw_go_known_minor();
+    sw_go_support_init(&support, &s.store, &s.settings, inv->arena);
+    return support.newest_minor;
+}
+
+static enum sw_code ask_database(void *context, struct sw_arena *a, struct sw_str version,
+                                 struct sw_go_asked *ret, struct sw_error *err) {
+    SW_SCAN_DB struct sw_scan_db db = {0};
+    const struct sw_invocation *inv = context;
+    const char *root, *dir;
+    struct sw_go_known known;
+    enum sw_code code = sw_scan_state_dir(inv, &root, &dir, err);
+    if (!code) code = sw_scan_db_open(dir, &db, err);
+    if (code) return code == SW_NOT_FOUND ? SW_OK : code;
+    code = sw_go_releases_known(a, &db.advdb, version, &known, err);
+    if (code) return code;
+    *ret = (struct sw_go_asked){known.vulnerabilities, sw_arena_str(a, known.first),
+                                sw_arena_str(a, known.fixed)};
+    return SW_OK;
+}
+
+struct sw_go_advisories go_advisories(struct sw_invocation *inv) {
+    return (struct sw_go_advisories){ask_database, inv};
+}
+
 enum sw_code go_apply_policy(struct go_session *s, struct sw_invocation *inv,
                              const struct sw_go_version *v, const char *word,
                              struct sw_error *err) {
     struct sw_go_support support;
     struct sw_go_verdict verdict;
+    struct sw_go_advisories known = go_advisories(inv);
     if (!word) word = getenv("SLIPWAY_GO_POLICY");
     if (!word || !*word) word = "warn";
     if (strcmp(word, "allow") != 0 && strcmp(word, "warn") != 0 && strcmp(word, "refuse") != 0)
         return sw_fail(err, SW_USAGE, "policy \"%s\" is none of allow, warn, refuse", word);
     if (!strcmp(word, "allow")) return SW_OK;
-    sw_go_support_init(&support, &s->store, &s->settings, inv->arena);
-    enum sw_code code = sw_go_policy_check(&support, NULL, v, inv->arena, &verdict, err);
+    go_support(s, inv, &support);
+    enum sw_code code = sw_go_policy_check(&support, NULL, &known, v, inv->arena, &verdict, err);
     if (code || !*verdict.text) return code;
     if (!strcmp(word, "refuse")) return sw_fail(err, SW_DENIED, "%s", verdict.text);
     fprintf(stderr, "slipway: warning: %s\n", verdict.text);

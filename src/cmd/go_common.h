@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 #include "gotool/install.h"
+#include "gotool/policy.h"
 
 struct go_session {
     struct sw_go_store store;
@@ -45,6 +46,14 @@ SW_NODISCARD enum sw_code go_session_find(struct go_session *s, struct sw_invoca
 SW_NODISCARD enum sw_code go_apply_policy(struct go_session *s, struct sw_invocation *inv,
                                           const struct sw_go_version *v, const char *word,
                                           struct sw_error *err);
+/* What is supported, by all that is known here: also the scanner's advisories name new lines. */
+void go_support(struct go_session *s, struct sw_invocation *inv, struct sw_go_support *ret);
+/* The newest line of Go that is known here, 27 for Go 1.27: built in, installed, or listed before.
+ */
+unsigned go_newest_line(struct sw_invocation *inv);
+/* The scanner's database as a source for sw_go_policy_check(): what `slipway db update` fetched.
+ * Nothing is known where there is none; a damaged one is an error. */
+struct sw_go_advisories go_advisories(struct sw_invocation *inv);
 /* One line about an install, to stderr: what vouches for it, what it shares. */
 void go_report_install(const struct sw_go_version *v, const struct sw_go_install_result *result);
 

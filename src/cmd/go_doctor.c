@@ -81,7 +81,8 @@ static unsigned check_versions(struct sw_invocation *inv, struct go_session *s) 
     size_t n = 0;
     unsigned faults = 0;
     if (sw_go_store_list(&s->store, inv->arena, &list, &n, &err)) return bad(err.text, "");
-    sw_go_support_init(&support, &s->store, &s->settings, inv->arena);
+    const struct sw_go_advisories known = go_advisories(inv);
+    go_support(s, inv, &support);
     for (size_t i = 0; i < n; i++) {
         SW_BUF struct sw_buf record;
         sw_buf_init(&record, 1 << 20);
@@ -93,7 +94,8 @@ static unsigned check_versions(struct sw_invocation *inv, struct go_session *s) 
                 "reinstall it");
         if (stat(list[i].path, &st) == 0 && (st.st_mode & 0222))
             faults += bad(sw_arena_printf(inv->arena, "%s is writable", list[i].path).ptr, "");
-        if (!sw_go_policy_check(&support, NULL, &list[i].version, inv->arena, &verdict, &err) &&
+        if (!sw_go_policy_check(&support, NULL, &known, &list[i].version, inv->arena, &verdict,
+                                &err) &&
             *verdict.text)
             printf("note  %s\n", verdict.text);
     }

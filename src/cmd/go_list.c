@@ -78,7 +78,7 @@ static enum sw_code list(struct sw_invocation *inv, bool remote, struct sw_error
                                  inv->arena, &all, err);
     if (code) return code;
     struct sw_go_support support;
-    sw_go_support_init(&support, &s.store, &s.settings, inv->arena);
+    go_support(&s, inv, &support);
     for (size_t i = 0; i < all.n; i++) sw_go_support_seen(&support, &all.versions[i]);
     struct row *rows = sw_arena_array(inv->arena, n_installed + all.n + 1, sizeof *rows);
     size_t total = remote ? all.n : n_installed;

@@ -16,7 +16,7 @@ static enum sw_code remove_old(struct go_session *s, struct sw_invocation *inv,
     struct sw_go_installed *list;
     size_t n = 0;
     bool ended = sw_opt_flag(inv, "ended"), newest = sw_opt_flag(inv, "keep-newest");
-    sw_go_support_init(&support, &s->store, &s->settings, inv->arena);
+    go_support(s, inv, &support);
     enum sw_code code = sw_go_store_list(&s->store, inv->arena, &list, &n, err);
     for (size_t i = 0; i < n && !code; i++) {
         const struct sw_go_installed *it = &list[i];

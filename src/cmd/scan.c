@@ -7,11 +7,13 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "cmd/go_common.h"
 #include "cmd/scan_session.h"
 #include "cmd/scan_state.h"
 #include "cmd/table.h"
 #include "cmd/version.h"
 #include "codec/hex.h"
+#include "scan/audit.h"
 #include "scan/triage.h"
 
 static const struct sw_option options[] = {
@@ -40,6 +42,8 @@ static const struct sw_option options[] = {
     {"insecure", 0, NULL, "certificates of the image's registry unchecked, http allowed"},
     {"username", 0, "NAME", "at the image's registry", SW_OPT_HIDDEN},
     {"password", 0, "TEXT", "at the image's registry", SW_OPT_HIDDEN},
+    {"no-advisories", 0, NULL,
+     "compare with nothing: what the policy says of Go releases and labels"},
     {"image", 0, "NAME", "which image of an archive"},
     {"no-cache", 0, NULL, "read every layer again"},
     {"quiet", 'q', NULL, "no progress"},
@@ -216,21 +220,65 @@ static enum sw_code choose_exit(struct scan_session *s, struct sw_error *err) {
     return SW_OK;
 }
 
+static enum sw_code open_data(struct scan_session *s, struct sw_error *err) {
+    if (sw_opt_flag(s->inv, "no-advisories")) return sw_scan_db_none(&s->db, err);
+    enum sw_code code = sw_scan_database_open(s->inv, s->dir, &s->db, err);
+    return code ? code : sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
+}
+
+static enum sw_code match(struct scan_session *s, struct sw_error *err) {
+    struct sw_match_options o = {.now = s->now, .severity_order = s->severity_order};
+    bool programs = false;
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < s->inventory.n_artifacts; i++)
+        programs = programs || s->inventory.artifacts[i].kind == SW_SCAN_GO_BINARY;
+    if (programs) {
+        code = sw_go_releases_read(s->inv->arena, &s->db.advdb, go_newest_line(s->inv),
+                                   &s->releases, err);
+        o.releases = &s->releases;
+    }
+    if (!code) code = sw_match(s->inv->arena, &s->db.advdb, &s->inventory, &o, &s->matches, err);
+    if (!code && sw_opt_flag(s->inv, "no-advisories")) {
+        /* One doubt says it, not one for each kind of package. */
+        size_t kept = 0;
+        for (size_t i = 0; i < s->matches.n_doubts; i++)
+            if (s->matches.doubts[i].kind != SW_DOUBT_OS)
+                s->matches.doubts[kept++] = s->matches.doubts[i];
+        s->matches.n_doubts = kept;
+        s->policy.stale_days = 0;
+        sw_matches_doubt(s->inv->arena, &s->matches, SW_DOUBT_NO_DATA, SW_STR(""),
+                         SW_STR("nothing was compared with advisories"));
+    }
+    return code;
+}
+
+/* What clears the Go findings, where they stopped something: found and proved as the audit does. */
+static enum sw_code advise(struct scan_session *s, struct sw_error *err) {
+    struct sw_audit_row row;
+    bool programs = false;
+    for (size_t i = 0; i < s->matches.n_findings; i++)
+        programs = programs || s->matches.findings[i].artifact->kind == SW_SCAN_GO_BINARY;
+    if (!programs || s->decision.verdict == SW_VERDICT_PASS) return SW_OK;
+    enum sw_code code = sw_audit_image(s->inv->arena, &s->db.advdb, &s->releases, &s->inventory,
+                                       &s->policy, s->status.oldest_fetch, s->now, &row, err);
+    if (!code) s->report.action = row.action;
+    return code;
+}
+
 static enum sw_code scan(struct scan_session *s, struct sw_error *err) {
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
     if (!code) code = read_options(s, err);
-    if (!code) code = sw_scan_database_open(s->inv, s->dir, &s->db, err);
-    if (!code) code = sw_scan_db_status(s->inv->arena, &s->db, &s->status, err);
+    if (!code) code = open_data(s, err);
     if (!code) code = scan_read_target(s, err);
     if (code) return code;
-    struct sw_match_options match = {.now = s->now, .severity_order = s->severity_order};
-    code = sw_match(s->inv->arena, &s->db.advdb, &s->inventory, &match, &s->matches, err);
+    code = match(s, err);
     if (!code) code = apply_ignore_file(s, err);
     if (!code) code = apply_vex(s, err);
     if (code) return code;
     sw_policy_decide(s->inv->arena, &s->policy, &s->inventory, &s->matches, s->status.oldest_fetch,
                      s->now, &s->decision);
-    code = print_report(s, err);
+    code = advise(s, err);
+    if (!code) code = print_report(s, err);
     if (!code) code = scan_attest(s, err);
     return code ? code : choose_exit(s, err);
 }

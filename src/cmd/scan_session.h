@@ -21,6 +21,7 @@ struct scan_session {
     struct sw_scan_db db;
     struct sw_scan_db_status status;
     enum sw_scan_target_kind kind;
+    struct sw_go_releases releases;
     struct sw_inventory inventory;
     struct sw_matches matches;
     struct sw_decision decision;

@@ -176,13 +176,33 @@ static void compose(const struct sw_go_support *s, struct check *c, struct sw_ar
     r->text = sw_arena_str(a, sw_buf_str(&text)).ptr;
 }
 
+static enum sw_code ask(const struct sw_go_advisories *known, struct check *c,
+                        struct sw_error *err) {
+    char name[SW_GO_VERSION_SIZE];
+    struct sw_go_asked asked = {0};
+    struct sw_go_version fix = {.patch = SW_GO_PATCH_NONE};
+    enum sw_code code =
+        known->ask(known->context, c->a, sw_go_version_format(c->v, name), &asked, err);
+    if (code || !asked.vulnerabilities) return code;
+    c->hits = asked.vulnerabilities;
+    c->first = asked.first;
+    c->unfixed = !asked.fixed.len || !sw_go_version_read_semver(asked.fixed, &fix);
+    if (!c->unfixed) sw_vec_add(&c->fixes, fix);
+    return SW_OK;
+}
+
 enum sw_code sw_go_policy_check(const struct sw_go_support *s, const char *advisories,
-                                const struct sw_go_version *v, struct sw_arena *a,
-                                struct sw_go_verdict *ret, struct sw_error *err) {
+                                const struct sw_go_advisories *known, const struct sw_go_version *v,
+                                struct sw_arena *a, struct sw_go_verdict *ret,
+                                struct sw_error *err) {
     struct sw_go_verdict r = {.text = ""};
     struct check c = {.v = v, .a = a};
     if (!advisories) advisories = getenv("SLIPWAY_GO_ADVISORIES");
-    enum sw_code code = advisories && *advisories ? all_files(&c, advisories, err) : SW_OK;
+    enum sw_code code = SW_OK;
+    if (advisories && *advisories)
+        code = all_files(&c, advisories, err);
+    else if (known)
+        code = ask(known, &c, err);
     if (code) {
         sw_vec_done(&c.fixes);
         return code;

@@ -29,9 +29,23 @@ struct sw_go_verdict {
     const char
         *text; /* "go1.19.13 is past its end ...; use go1.26.4"; "" when all is well; arena */
 };
+/* What another room knows of one release; the commands fill it in with the scanner's database. */
+struct sw_go_asked {
+    unsigned vulnerabilities;
+    struct sw_str first; /* id of one; arena */
+    struct sw_str fixed; /* "1.22.5": the lowest release after it without any; "" unknown */
+};
+struct sw_go_advisories {
+    /* version: "1.22.3" */
+    enum sw_code (*ask)(void *context, struct sw_arena *a, struct sw_str version,
+                        struct sw_go_asked *ret, struct sw_error *err);
+    void *context;
+};
 /* advisories: a file with one OSV document, an array of them or one a line, or a directory of such
- * files; NULL: SLIPWAY_GO_ADVISORIES, or none. A file that cannot be read is an error. */
+ * files; NULL: SLIPWAY_GO_ADVISORIES, else known is asked (NULL: nobody is). A file that cannot be
+ * read is an error. */
 SW_NODISCARD enum sw_code sw_go_policy_check(const struct sw_go_support *s, const char *advisories,
+                                             const struct sw_go_advisories *known,
                                              const struct sw_go_version *v, struct sw_arena *a,
                                              struct sw_go_verdict *ret, struct sw_error *err);
 

@@ -5,78 +5,6 @@
 
 #include "scan/match_internal.h"
 
-/* --- releases -------------------------------------------------------------------------------- */
-
-/* The line of "1.26.3": 26. False for pre-releases and for what is no Go version. */
-static bool line_of(struct sw_str v, unsigned *ret) {
-    uint64_t line;
-    struct sw_str major, minor, rest;
-    if (!sw_version_valid(SW_VERSION_SEMVER, v) || sw_str_find_char(v, '-') != SIZE_MAX)
-        return false;
-    sw_str_cut(v, '.', &major, &rest);
-    sw_str_cut(rest, '.', &minor, &rest);
-    if (!sw_str_is(major, "1") || !sw_str_u64(minor, &line) || line > 10000) return false;
-    *ret = (unsigned)line;
-    return true;
-}
-
-static int by_version(const void *x, const void *y) {
-    return sw_version_cmp(SW_VERSION_SEMVER, *(const struct sw_str *)x, *(const struct sw_str *)y);
-}
-
-static enum sw_code collect_fixes(struct sw_arena *a, const struct sw_advdb *db, const char *name,
-                                  struct sw_strs *to, struct sw_error *err) {
-    struct sw_advdb_package p;
-    bool found;
-    uint32_t go = 0;
-    enum sw_code code = sw_advdb_ecosystem(db, SW_STR("Go"), &found, &go, err);
-    if (code || !found) return code;
-    code = sw_advdb_find(db, go, sw_str(name), &p, err);
-    for (uint32_t i = 0; i < p.rows.count && !code; i++) {
-        struct sw_advdb_row row = {0};
-        code = sw_advdb_row_at(db, p.rows.first + i, &row, err);
-        for (uint32_t j = 0; j < row.events.count && !code; j++) {
-            struct sw_advdb_event e = {0};
-            unsigned line;
-            code = sw_advdb_event_at(db, row.events.first + j, &e, err);
-            if (!code && e.kind == SW_OSV_FIXED && line_of(e.version, &line))
-                sw_strs_add(a, to, e.version);
-        }
-    }
-    return code;
-}
-
-enum sw_code sw_go_support_read(struct sw_arena *a, const struct sw_advdb *db, unsigned newest_line,
-                                struct sw_go_support *ret, struct sw_error *err) {
-    struct sw_strs all = {0};
-    struct sw_go_support s = {.newest_line = newest_line};
-    enum sw_code code = collect_fixes(a, db, "stdlib", &all, err);
-    if (!code) code = collect_fixes(a, db, "toolchain", &all, err);
-    if (code) return code;
-    unsigned line;
-    for (size_t i = 0; i < all.len; i++)
-        if (line_of(all.ptr[i], &line) && line > s.newest_line) s.newest_line = line;
-    if (all.len) qsort(all.ptr, all.len, sizeof *all.ptr, by_version);
-    s.fixes = sw_arena_array(a, all.len, sizeof *s.fixes);
-    for (size_t i = 0; i < all.len; i++) {
-        if (!line_of(all.ptr[i], &line) || line + 1 < s.newest_line) continue;
-        if (s.n_fixes && sw_str_eq(s.fixes[s.n_fixes - 1], all.ptr[i])) continue;
-        s.fixes[s.n_fixes++] = all.ptr[i];
-    }
-    *ret = s;
-    return SW_OK;
-}
-
-enum sw_go_state sw_go_state_of(const struct sw_go_support *s, struct sw_str go_version) {
-    char buffer[64];
-    struct sw_str v, core, rest;
-    unsigned line;
-    if (!sw_version_from_go_tag(go_version, buffer, sizeof buffer, &v)) return SW_GO_UNKNOWN;
-    sw_str_cut(v, '-', &core, &rest);
-    if (!line_of(core, &line) || !s->newest_line) return SW_GO_UNKNOWN;
-    return line + 1 >= s->newest_line ? SW_GO_SUPPORTED : SW_GO_ENDED;
-}
-
 /* --- what would clear an image --------------------------------------------------------------- */
 
 static bool is_program(const struct sw_scan_artifact *x) { return x->kind == SW_SCAN_GO_BINARY; }
@@ -104,35 +32,6 @@ static void set_version(struct sw_inventory *h, struct sw_str module, struct sw_
         for (size_t j = 0; j < h->artifacts[i].n_packages; j++)
             if (sw_str_eq(h->artifacts[i].packages[j].p.name, module))
                 h->artifacts[i].packages[j].p.version = version;
-}
-
-/* The lowest release of a supported line that no advisory about the standard library is about.
- * Programs that are newer than that keep their own. */
-static enum sw_code choose_release(struct sw_arena *a, const struct sw_advdb *db,
-                                   const struct sw_go_support *support, struct sw_str *ret,
-                                   struct sw_error *err) {
-    struct sw_advdb_package p;
-    bool found;
-    uint32_t go = 0;
-    *ret = SW_STR("");
-    enum sw_code code = sw_advdb_ecosystem(db, SW_STR("Go"), &found, &go, err);
-    if (code || !found) return code;
-    code = sw_advdb_find(db, go, SW_STR("stdlib"), &p, err);
-    for (size_t i = 0; i < support->n_fixes && !code; i++) {
-        bool clear = true;
-        for (uint32_t j = 0; j < p.rows.count && clear && !code; j++) {
-            struct sw_advdb_row row = {0};
-            struct sw_range_result r = {0};
-            code = sw_advdb_row_at(db, p.rows.first + j, &row, err);
-            if (!code) code = sw_match_row(db, &row, SW_VERSION_SEMVER, support->fixes[i], &r, err);
-            clear = !r.affected;
-        }
-        if (clear && !code) {
-            *ret = sw_arena_str(a, support->fixes[i]);
-            break;
-        }
-    }
-    return code;
 }
 
 /* The bump of a module, made when it is first needed. */
@@ -178,8 +77,9 @@ static enum sw_code clear_findings(struct sw_arena *a, const struct sw_advdb *db
 }
 
 static enum sw_code plan(struct sw_arena *a, const struct sw_advdb *db,
-                         const struct sw_go_support *support, const struct sw_inventory *inventory,
-                         int64_t now, struct sw_audit_row *row, struct sw_error *err) {
+                         const struct sw_go_releases *releases,
+                         const struct sw_inventory *inventory, int64_t now,
+                         struct sw_audit_row *row, struct sw_error *err) {
     struct sw_inventory h = hypothetical(a, inventory);
     struct sw_match_options options = {.now = now};
     size_t modules = 0;
@@ -191,8 +91,7 @@ static enum sw_code plan(struct sw_arena *a, const struct sw_advdb *db,
     if (code) return code;
     bool rebuild = row->go_state == SW_GO_ENDED;
     for (size_t i = 0; i < m.n_findings; i++) rebuild = rebuild || is_stdlib(m.findings[i].package);
-    if (rebuild) code = choose_release(a, db, support, &row->go_target, err);
-    if (code) return code;
+    if (rebuild) row->go_target = releases->lowest;
     if (row->go_target.len) {
         struct sw_str tag = sw_arena_printf(a, "go%.*s", SW_ARG(row->go_target));
         for (size_t i = 0; i < h.n_artifacts; i++)
@@ -213,7 +112,7 @@ static enum sw_code plan(struct sw_arena *a, const struct sw_advdb *db,
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static void oldest_go(const struct sw_inventory *inventory, const struct sw_go_support *support,
+static void oldest_go(const struct sw_inventory *inventory, const struct sw_go_releases *releases,
                       struct sw_audit_row *row) {
     char best_buffer[64], buffer[64];
     struct sw_str best = {0}, v;
@@ -230,7 +129,7 @@ static void oldest_go(const struct sw_inventory *inventory, const struct sw_go_s
         memcpy(best_buffer, buffer, sizeof buffer);
         best = sw_str_n(best_buffer, v.len);
         row->go_version = x->go_version;
-        row->go_state = sw_go_state_of(support, x->go_version);
+        row->go_state = sw_go_releases_state(releases, x->go_version);
     }
 }
 
@@ -265,12 +164,12 @@ static void describe(struct sw_arena *a, struct sw_audit_row *row) {
 }
 
 enum sw_code sw_audit_image(struct sw_arena *a, const struct sw_advdb *db,
-                            const struct sw_go_support *support,
+                            const struct sw_go_releases *releases,
                             const struct sw_inventory *inventory, const struct sw_policy *policy,
                             int64_t data_time, int64_t now, struct sw_audit_row *ret,
                             struct sw_error *err) {
     struct sw_audit_row row = {.image = inventory->target};
-    struct sw_match_options options = {.now = now};
+    struct sw_match_options options = {.now = now, .releases = releases};
     struct sw_matches m;
     struct sw_decision d;
     enum sw_code code = sw_match(a, db, inventory, &options, &m, err);
@@ -280,8 +179,8 @@ enum sw_code sw_audit_image(struct sw_arena *a, const struct sw_advdb *db,
     memcpy(row.counts, d.counts, sizeof row.counts);
     row.verdict = d.verdict;
     row.reasons = d.reasons;
-    oldest_go(inventory, support, &row);
-    code = plan(a, db, support, inventory, now, &row, err);
+    oldest_go(inventory, releases, &row);
+    code = plan(a, db, releases, inventory, now, &row, err);
     if (code) return code;
     describe(a, &row);
     *ret = row;

@@ -7,20 +7,6 @@
 
 #include "scan/policy.h"
 
-/* Which Go releases exist and are supported, as far as the advisories know: each fix names the
- * releases that got it. A line is supported until two newer lines exist. */
-struct sw_go_support {
-    unsigned newest_line; /* 26 for Go 1.26; 0 unknown */
-    struct sw_str *fixes; /* arena; releases of supported lines that brought a fix, ascending */
-    size_t n_fixes;
-};
-/* newest_line: a line that is known to exist from elsewhere, or 0. */
-SW_NODISCARD enum sw_code sw_go_support_read(struct sw_arena *a, const struct sw_advdb *db,
-                                             unsigned newest_line, struct sw_go_support *ret,
-                                             struct sw_error *err);
-enum sw_go_state { SW_GO_NONE, SW_GO_UNKNOWN, SW_GO_SUPPORTED, SW_GO_ENDED };
-enum sw_go_state sw_go_state_of(const struct sw_go_support *s, struct sw_str go_version);
-
 struct sw_audit_bump {
     struct sw_str module, from, to; /* to "": no version is known to help */
 };
@@ -42,7 +28,7 @@ struct sw_audit_row {
 };
 
 SW_NODISCARD enum sw_code sw_audit_image(struct sw_arena *a, const struct sw_advdb *db,
-                                         const struct sw_go_support *support,
+                                         const struct sw_go_releases *releases,
                                          const struct sw_inventory *inventory,
                                          const struct sw_policy *policy, int64_t data_time,
                                          int64_t now, struct sw_audit_row *ret,

@@ -14,7 +14,8 @@ const char *sw_reach_name(enum sw_reach r) {
 const char *sw_doubt_name(enum sw_doubt_kind kind) {
     static const char *const names[] = {
         "unreadable-file", "unknown-version", "unknown-modules",  "unknown-distribution",
-        "end-of-life",     "stale-data",      "unknown-severity", "nothing-found"};
+        "end-of-life",     "stale-data",      "unknown-severity", "nothing-found",
+        "go-end-of-life",  "no-advisories"};
     return names[kind];
 }
 
@@ -534,6 +535,7 @@ static void merge_duplicates(struct matcher *m) {
 static int finding_order(const void *x, const void *y) {
     const struct sw_finding *a = x, *b = y;
     int d = sw_str_cmp(a->artifact->path, b->artifact->path);
+    if (!d) d = (a->artifact > b->artifact) - (a->artifact < b->artifact);
     if (!d) d = sw_str_cmp(a->name, b->name);
     if (!d) d = (int)b->severity - (int)a->severity;
     if (!d) d = sw_str_cmp(a->vuln.id, b->vuln.id);
@@ -549,6 +551,26 @@ static void judge_os(struct matcher *m, const struct sw_inventory *inventory) {
                                          "%.*s is past its end of life: new vulnerabilities "
                                          "are not published for it",
                                          SW_ARG(inventory->os_text)));
+}
+
+/* Programs of Go lines that get no fixes any more, one doubt for each release. */
+static void judge_go(struct matcher *m, const struct sw_inventory *inventory) {
+    const struct sw_go_releases *r = m->options->releases;
+    struct sw_strs seen = {0};
+    for (size_t i = 0; r && i < inventory->n_artifacts; i++) {
+        const struct sw_scan_artifact *x = &inventory->artifacts[i];
+        if (x->kind != SW_SCAN_GO_BINARY || x->problem.len || sw_strs_has(&seen, x->go_version) ||
+            sw_go_releases_state(r, x->go_version) != SW_GO_ENDED)
+            continue;
+        sw_strs_add(m->a, &seen, x->go_version);
+        struct sw_str way = r->lowest.len
+                                ? sw_arena_printf(m->a, "rebuild with Go %.*s", SW_ARG(r->lowest))
+                                : sw_arena_printf(m->a, "rebuild with Go 1.%u or 1.%u",
+                                                  r->newest_line - 1, r->newest_line);
+        sw_matches_doubt(m->a, m->out, SW_DOUBT_GO_EOL, x->path,
+                         sw_arena_printf(m->a, "%.*s is past its end; %.*s", SW_ARG(x->go_version),
+                                         SW_ARG(way)));
+    }
 }
 
 enum sw_code sw_match(struct sw_arena *a, const struct sw_advdb *db,
@@ -568,6 +590,7 @@ enum sw_code sw_match(struct sw_arena *a, const struct sw_advdb *db,
             SW_STR("no package database and no Go program was found: there was nothing "
                    "to compare"));
     judge_os(&m, inventory);
+    judge_go(&m, inventory);
     merge_duplicates(&m);
     if (out.n_findings) qsort(out.findings, out.n_findings, sizeof *out.findings, finding_order);
     *ret = out;

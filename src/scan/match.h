@@ -8,6 +8,7 @@
 #include "advisory/db.h"
 #include "distro/version.h"
 #include "scan/inventory.h"
+#include "scan/releases.h"
 
 /* How close a Go program is to the vulnerable code. */
 enum sw_reach {
@@ -52,6 +53,9 @@ enum sw_doubt_kind {
     SW_DOUBT_STALE,      /* the database is old */
     SW_DOUBT_SEVERITY,   /* findings of unknown severity */
     SW_DOUBT_EMPTY,      /* nothing at all was found to look at */
+    SW_DOUBT_GO_EOL,     /* a program of a Go line past its end */
+    SW_DOUBT_NO_DATA,    /* no advisories were asked */
+    SW_DOUBT_KINDS
 };
 const char *sw_doubt_name(enum sw_doubt_kind kind);
 
@@ -65,6 +69,7 @@ struct sw_match_options {
     const char *const *severity_order; /* NULL-terminated names of sources, first wins; NULL: what
                                           the ecosystem itself says, then nvd, ghsa, bitnami */
     int64_t now;                       /* seconds since 1970; for ends of life */
+    const struct sw_go_releases *releases; /* for SW_DOUBT_GO_EOL; NULL: that is not asked */
 };
 
 struct sw_matches {

@@ -12,6 +12,8 @@ void sw_policy_default(struct sw_policy *p) {
     *p = (struct sw_policy){.kev = true, .stale_days = 7};
     p->severities[SW_SEVERITY_HIGH] = p->severities[SW_SEVERITY_CRITICAL] = true;
     for (int i = 0; i < SW_POLICY_DOUBTS; i++) p->doubts[i] = SW_VERDICT_CANNOT_TELL;
+    /* Advisories are about old lines, too: what is wrong with them is told as findings. */
+    p->doubts[SW_DOUBT_GO_EOL] = SW_VERDICT_PASS;
 }
 
 enum sw_code sw_policy_severities(struct sw_str list, bool ret[SW_SEVERITY_COUNT],
@@ -262,9 +264,13 @@ void sw_policy_decide(struct sw_arena *a, const struct sw_policy *p,
     }
     for (size_t i = 0; i < m->n_doubts; i++) {
         const struct sw_doubt *x = &m->doubts[i];
-        conclude(a, &d, p->doubts[x->kind],
-                 sw_arena_printf(a, "%s: %.*s%s%.*s", sw_doubt_name(x->kind), SW_ARG(x->path),
-                                 x->path.len ? ": " : "", SW_ARG(x->text)));
+        struct sw_str text =
+            sw_arena_printf(a, "%s: %.*s%s%.*s", sw_doubt_name(x->kind), SW_ARG(x->path),
+                            x->path.len ? ": " : "", SW_ARG(x->text));
+        if (p->doubts[x->kind] == SW_VERDICT_PASS)
+            sw_strs_add(a, &d.notes, text);
+        else
+            conclude(a, &d, p->doubts[x->kind], text);
     }
     *ret = d;
 }

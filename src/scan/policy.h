@@ -12,7 +12,7 @@ enum sw_verdict { SW_VERDICT_PASS, SW_VERDICT_CANNOT_TELL, SW_VERDICT_FAIL };
 /* "pass", "cannot-tell", "fail". Static. */
 const char *sw_verdict_name(enum sw_verdict v);
 
-enum { SW_POLICY_DOUBTS = SW_DOUBT_EMPTY + 1 };
+enum { SW_POLICY_DOUBTS = SW_DOUBT_KINDS };
 
 struct sw_policy_go {
     struct sw_str repository; /* a pattern: "registry.example/team/" + "*"; "*" all */
@@ -34,7 +34,8 @@ struct sw_policy {
     struct sw_strs labels; /* that the image must have */
 };
 
-/* HIGH and CRITICAL fail, and all that is known to be exploited; every doubt is "cannot tell"; data
+/* HIGH and CRITICAL fail, and all that is known to be exploited; every doubt is "cannot tell",
+ * but for a Go line past its end, which is only named; data
  * is stale after 7 days. */
 void sw_policy_default(struct sw_policy *p);
 /* What is not said stays as it is in *p. SW_SYNTAX with line and column. */
@@ -47,6 +48,7 @@ SW_NODISCARD enum sw_code sw_policy_severities(struct sw_str list, bool ret[SW_S
 struct sw_decision {
     enum sw_verdict verdict;
     struct sw_strs reasons;           /* arena; why it is not "pass" */
+    struct sw_strs notes;             /* arena; doubts that the policy lets pass */
     size_t counts[SW_SEVERITY_COUNT]; /* open findings */
     size_t failing;                   /* open findings that fail */
 };

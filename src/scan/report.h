@@ -31,8 +31,9 @@ struct sw_report {
     bool severities[SW_SEVERITY_COUNT]; /* which findings are listed */
     bool fixed_only;                    /* only those with a fix */
     bool suppressed;                    /* those that were ignored or cleared, too */
-    int64_t data_time, now;             /* seconds */
+    int64_t data_time, now;             /* seconds; data_time 0: no advisories were asked */
     const char *program_version;
+    struct sw_str action;        /* what clears the Go findings, in one line; "" */
     struct sw_str policy_sha256; /* of the policy's file; "" where there was none */
     struct sw_str data_sha256;   /* of the advisory database */
     bool color;

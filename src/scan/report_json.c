@@ -101,6 +101,7 @@ static void put_decision(struct sw_json_writer *w, const struct sw_decision *d) 
     sw_json_begin_array(w);
     for (size_t i = 0; i < reasons.len; i++) sw_json_str(w, reasons.ptr[i]);
     sw_json_end_array(w);
+    sw_json_put_strs_opt(w, "notes", &d->notes);
     sw_json_key(w, "counts");
     sw_json_begin_object(w);
     for (int s = SW_SEVERITY_COUNT - 1; s >= 0; s--)
@@ -126,6 +127,7 @@ void sw_report_json(const struct sw_report *r, struct sw_arena *a, struct sw_buf
         sw_json_put_str(&w, "osEndOfLife", sw_report_day(a, r->matches->os_eol));
     sw_json_put_str(&w, "advisories", sw_report_time(a, r->data_time));
     put_decision(&w, r->decision);
+    sw_json_put_str_opt(&w, "action", r->action);
     sw_json_put_int(&w, "packages", (int64_t)r->matches->n_packages);
     sw_json_key(&w, "findings");
     sw_json_begin_array(&w);

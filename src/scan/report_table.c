@@ -129,17 +129,20 @@ static void put_verdict(const struct sw_report *r, struct sw_arena *a, struct sw
         sw_buf_add(out, cell(a, d->reasons.ptr[i], 400));
         sw_buf_add_char(out, '\n');
     }
+    for (size_t i = 0; i < d->notes.len; i++)
+        sw_buf_addf(out, "  note: %.*s\n", SW_ARG(cell(a, d->notes.ptr[i], 400)));
+    if (r->action.len) sw_buf_addf(out, "fix: %.*s\n", SW_ARG(cell(a, r->action, 400)));
 }
 
-static void put_artifact(const struct sw_report *r, struct sw_arena *a,
-                         const struct sw_scan_artifact *x, struct sw_buf *out) {
+/* The findings from first to before end, which are of one file. */
+static void put_artifact(const struct sw_report *r, struct sw_arena *a, size_t first, size_t end,
+                         struct sw_buf *out) {
+    const struct sw_scan_artifact *x = r->matches->findings[first].artifact;
     struct table t = {0};
-    t.rows = sw_arena_array(a, r->matches->n_findings, sizeof *t.rows);
-    t.severities = sw_arena_array(a, r->matches->n_findings, sizeof *t.severities);
-    for (size_t i = 0; i < r->matches->n_findings; i++) {
-        const struct sw_finding *f = &r->matches->findings[i];
-        if (f->artifact == x && sw_report_shows(r, f)) add_row(a, &t, f);
-    }
+    t.rows = sw_arena_array(a, end - first, sizeof *t.rows);
+    t.severities = sw_arena_array(a, end - first, sizeof *t.severities);
+    for (size_t i = first; i < end; i++)
+        if (sw_report_shows(r, &r->matches->findings[i])) add_row(a, &t, &r->matches->findings[i]);
     if (!t.n) return;
     sw_buf_addf(out, "\n%.*s (%s", SW_ARG(cell(a, x->path, 200)), sw_scan_kind_name(x->kind));
     if (x->go_version.len) sw_buf_addf(out, ", %.*s", SW_ARG(cell(a, x->go_version, 60)));
@@ -149,12 +152,19 @@ static void put_artifact(const struct sw_report *r, struct sw_arena *a,
 
 void sw_report_table(const struct sw_report *r, struct sw_arena *a, struct sw_buf *out) {
     const struct sw_inventory *inventory = r->inventory;
+    const struct sw_matches *m = r->matches;
     sw_buf_add(out, cell(a, inventory->target, 300));
     if (inventory->os_text.len)
         sw_buf_addf(out, " (%.*s)", SW_ARG(cell(a, inventory->os_text, 80)));
-    sw_buf_addf(out, "\nadvisories of %.*s\n", SW_ARG(sw_report_day(a, r->data_time)));
-    for (size_t i = 0; i < inventory->n_artifacts; i++)
-        put_artifact(r, a, &inventory->artifacts[i], out);
+    if (r->data_time)
+        sw_buf_addf(out, "\nadvisories of %.*s\n", SW_ARG(sw_report_day(a, r->data_time)));
+    else
+        sw_buf_add_text(out, "\nno advisories\n");
+    for (size_t i = 0, end; i < m->n_findings; i = end) {
+        end = i + 1;
+        while (end < m->n_findings && m->findings[end].artifact == m->findings[i].artifact) end++;
+        put_artifact(r, a, i, end, out);
+    }
     sw_buf_add_char(out, '\n');
     put_counts(r, out);
     put_verdict(r, a, out);

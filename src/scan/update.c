@@ -68,6 +68,26 @@ enum sw_code sw_scan_db_open(const char *dir, struct sw_scan_db *ret, struct sw_
     return code;
 }
 
+enum sw_code sw_scan_db_none(struct sw_scan_db *ret, struct sw_error *err) {
+    SW_BUF struct sw_buf bytes;
+    struct sw_scan_db db = {0};
+    struct sw_advdb_builder *b = sw_advdb_builder_new();
+    sw_buf_init(&bytes, 0);
+    enum sw_code code = sw_advdb_build(b, 0, SW_STR("{\"format\":1,\"sources\":[]}"), &bytes, err);
+    sw_advdb_builder_free(b);
+    if (code) return code;
+    db.size = bytes.len;
+    db.map = mmap(NULL, db.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (db.map == MAP_FAILED) return sw_fail_sys(err, errno, "making an empty database");
+    memcpy(db.map, bytes.ptr, bytes.len);
+    code = sw_advdb_open(&db.advdb, sw_str_n(db.map, db.size), err);
+    if (code)
+        munmap(db.map, db.size);
+    else
+        *ret = db;
+    return code;
+}
+
 void sw_scan_db_close(struct sw_scan_db *db) {
     sw_advdb_done(&db->advdb);
     if (db->map) munmap(db->map, db->size);

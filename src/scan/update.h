@@ -30,6 +30,8 @@ SW_NODISCARD enum sw_code sw_scan_db_open(const char *dir, struct sw_scan_db *re
 /* The same by file name. */
 SW_NODISCARD enum sw_code sw_scan_db_open_file(const char *path, struct sw_scan_db *ret,
                                                struct sw_error *err);
+/* A database that knows nothing, for scans that ask no advisories (SW_DOUBT_NO_DATA). */
+SW_NODISCARD enum sw_code sw_scan_db_none(struct sw_scan_db *ret, struct sw_error *err);
 void sw_scan_db_close(struct sw_scan_db *db);
 /* Verifies every byte of an open database and puts a copy in the place of the one in dir. */
 SW_NODISCARD enum sw_code sw_scan_db_install(const char *dir, const struct sw_scan_db *db,

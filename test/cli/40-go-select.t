@@ -105,6 +105,13 @@ unlike() { ! grep -q "$1" "$2"; }
 $go use 1.21.6 2>"$tmp/warn"
 ok "1.21.6 has the fix" unlike GO-2023 "$tmp/warn"
 unset SLIPWAY_GO_ADVISORIES
+# The scanner's database is asked where nothing else is named.
+mkdir "$tmp/osv" && cp "$tmp/osv.json" "$tmp/osv/GO-2023-2102.json"
+ok "a database of advisories" "$slipway" db update -q "go=$tmp/osv"
+fails "what the scanner knows is refused as well" 1 'GO-2023-2102.*fixed in go1.21.3' $go use --policy refuse 1.21.0
+$go use 1.21.6 2>"$tmp/warn"
+ok "and what it does not know is not" unlike GO-2023 "$tmp/warn"
+rm -r "$SLIPWAY_ROOT/slipway/scan"
 
 # gvm
 ln -s "$slipway" "$tmp/gvm"

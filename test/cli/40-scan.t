@@ -103,8 +103,11 @@ if have go; then
         scan --binary "$tmp/app/$p" --format json >"$tmp/go.json" 2>/dev/null
         is "$p: critical by another database" "$?" 10
         is "$p: the linked function" "$(tr -d '\n' <"$tmp/go.json" | grep -o '"symbols": *\[[^]]*\]' | tr -d ' ')" '"symbols":["net/http.Server.Serve"]'
+        fails "$p: without advisories nothing is clean" 11 'no-advisories' scan --binary "$tmp/app/$p" --no-advisories
         like "$p: what is not linked" "$(tr -d '\n ' <"$tmp/go.json")" '"id":"GO-2099-0002".*"linked":"not-linked"'
     done
+    printf 'doubts:\n  no-advisories: pass\n  go-end-of-life: fail\n' >"$tmp/go-policy"
+    ok 'unless the policy says so' scan --binary "$tmp/app/app" --no-advisories --policy "$tmp/go-policy"
     head -c 300000 "$tmp/app/app" >"$tmp/app/cut"
     scan --binary "$tmp/app/cut" >"$tmp/out" 2>&1
     code=$?
