@@ -268,6 +268,16 @@ void sw_config_set_env(struct sw_arena *a, struct sw_strs *env, struct sw_str na
         sw_strs_add(a, env, entry);
 }
 
+void sw_config_unset_env(struct sw_strs *env, struct sw_str name) {
+    size_t kept = 0;
+    for (size_t i = 0; i < env->len; i++) {
+        struct sw_str have, value;
+        sw_str_cut(env->ptr[i], '=', &have, &value);
+        if (!sw_str_eq(have, name)) env->ptr[kept++] = env->ptr[i];
+    }
+    env->len = kept;
+}
+
 bool sw_config_get_env(const struct sw_strs *env, struct sw_str name, struct sw_str *ret) {
     struct sw_str key;
     const struct sw_str *entry = find_env(env, name);

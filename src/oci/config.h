@@ -66,6 +66,7 @@ struct sw_image_config sw_image_config_copy(struct sw_arena *a, const struct sw_
 /* "NAME=value" replaces the first entry of that name in its place, or is appended. Copied. */
 void sw_config_set_env(struct sw_arena *a, struct sw_strs *env, struct sw_str name,
                        struct sw_str value);
+void sw_config_unset_env(struct sw_strs *env, struct sw_str name);
 /* The value; false where the name is not set. An entry without "=" has an empty value. */
 bool sw_config_get_env(const struct sw_strs *env, struct sw_str name, struct sw_str *ret);
 /* Adds s to a set (ports, volumes) unless it is there. Copied. */
