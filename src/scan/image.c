@@ -347,7 +347,11 @@ static enum sw_code scan_image(struct sw_arena *a, const struct sw_scan_options 
     if (options->remote && (named || !options->store))
         return scan_registry(a, options, p, ret, stats, err);
     p->store = options->store;
-    enum sw_code code = sw_tags_resolve(options->store, a, sw_str(options->target), &found, err);
+    enum sw_code code = SW_OK;
+    if (options->descriptor)
+        found.target = *options->descriptor;
+    else
+        code = sw_tags_resolve(options->store, a, sw_str(options->target), &found, err);
     if (code == SW_NOT_FOUND && options->remote) {
         p->store = NULL;
         code = scan_registry(a, options, p, ret, stats, err);

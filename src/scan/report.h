@@ -36,6 +36,7 @@ struct sw_report {
     struct sw_str action;        /* what clears the Go findings, in one line; "" */
     struct sw_str policy_sha256; /* of the policy's file; "" where there was none */
     struct sw_str data_sha256;   /* of the advisory database */
+    bool compact;                /* SPDX without line breaks */
     bool color;
     unsigned width; /* columns of the terminal; 0: no limit */
 };

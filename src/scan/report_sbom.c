@@ -169,22 +169,85 @@ static void put_relation(struct sw_json_writer *w, struct sw_str from, const cha
     sw_json_end_object(w);
 }
 
+/* What was scanned, by its digest where it has one. */
+static void put_root(struct sw_json_writer *w, const struct sw_report *r, struct sw_str id) {
+    const struct sw_inventory *inventory = r->inventory;
+    char hex[SW_DIGEST_TEXT_MAX];
+    sw_json_begin_object(w);
+    sw_json_put_str(w, "SPDXID", id);
+    sw_json_put_str(w, "name", inventory->target);
+    sw_json_put_text(w, "downloadLocation", "NOASSERTION");
+    sw_json_put_bool(w, "filesAnalyzed", false);
+    if (sw_digest_is_set(&inventory->digest)) {
+        sw_json_key(w, "checksums");
+        sw_json_begin_array(w);
+        sw_json_begin_object(w);
+        sw_json_put_text(w, "algorithm", inventory->digest.alg == SW_SHA256 ? "SHA256" : "SHA512");
+        sw_json_put_str(w, "checksumValue", sw_digest_hex(&inventory->digest, hex));
+        sw_json_end_object(w);
+        sw_json_end_array(w);
+    }
+    if (!strcmp(inventory->target_kind, "image"))
+        sw_json_put_text(w, "primaryPackagePurpose", "CONTAINER");
+    sw_json_end_object(w);
+}
+
+/* The distribution itself, which no package database names. */
+static bool put_distribution(struct sw_json_writer *w, const struct sw_report *r) {
+    const struct sw_os_release *os = &r->inventory->os;
+    if (!os->id.len) return false;
+    sw_json_begin_object(w);
+    sw_json_put_text(w, "SPDXID", "SPDXRef-OperatingSystem");
+    sw_json_put_str(w, "name", os->id);
+    sw_json_put_str_opt(w, "versionInfo", os->version_id);
+    sw_json_put_text(w, "downloadLocation", "NOASSERTION");
+    sw_json_put_bool(w, "filesAnalyzed", false);
+    sw_json_put_text(w, "primaryPackagePurpose", "OPERATING-SYSTEM");
+    sw_json_end_object(w);
+    return true;
+}
+
+/* A document that leaves something out says so. */
+static void put_incomplete(struct sw_json_writer *w, const struct sw_report *r) {
+    SW_BUF struct sw_buf text;
+    sw_buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < r->inventory->n_artifacts; i++) {
+        const struct sw_scan_artifact *x = &r->inventory->artifacts[i];
+        if (x->problem.len)
+            sw_buf_addf(&text, "%s/%.*s: %.*s", text.len ? "; " : "not complete: ", SW_ARG(x->path),
+                        SW_ARG(x->problem));
+    }
+    sw_json_put_str_opt(w, "comment", sw_buf_str(&text));
+}
+
+/* Two documents never have one: the same target at the same time has another digest. */
+static struct sw_str namespace_of(const struct sw_report *r, struct sw_arena *a) {
+    char text[SW_DIGEST_TEXT_MAX] = "";
+    struct sw_str when = sw_report_time(a, r->now);
+    if (sw_digest_is_set(&r->inventory->digest)) {
+        sw_digest_format(&r->inventory->digest, text);
+        when = sw_arena_printf(a, "%.*s %s", SW_ARG(when), text);
+    }
+    return sw_arena_printf(a, "urn:uuid:%.*s",
+                           SW_ARG(sw_report_uuid(a, r->inventory->target, SW_STR("spdx"), when)));
+}
+
 void sw_report_spdx(const struct sw_report *r, struct sw_arena *a, struct sw_buf *out) {
     struct sw_json_writer w;
     struct sw_str root = SW_STR("SPDXRef-Target");
-    sw_json_writer_init(&w, out, SW_JSON_INDENT);
+    /* 0 is a time here: that of a build that was given none. */
+    struct sw_str created = r->now ? sw_report_time(a, r->now) : SW_STR("1970-01-01T00:00:00Z");
+    sw_json_writer_init(&w, out, r->compact ? SW_JSON_HTML : SW_JSON_INDENT);
     sw_json_begin_object(&w);
     sw_json_put_text(&w, "spdxVersion", "SPDX-2.3");
     sw_json_put_text(&w, "dataLicense", "CC0-1.0");
     sw_json_put_text(&w, "SPDXID", "SPDXRef-DOCUMENT");
     sw_json_put_str(&w, "name", r->inventory->target);
-    sw_json_put_str(&w, "documentNamespace",
-                    sw_arena_printf(a, "urn:uuid:%.*s",
-                                    SW_ARG(sw_report_uuid(a, r->inventory->target, SW_STR("spdx"),
-                                                          sw_report_time(a, r->now)))));
+    sw_json_put_str(&w, "documentNamespace", namespace_of(r, a));
+    put_incomplete(&w, r);
     sw_json_key(&w, "creationInfo");
     sw_json_begin_object(&w);
-    sw_json_put_str(&w, "created", sw_report_time(a, r->now));
+    sw_json_put_str(&w, "created", created);
     sw_json_key(&w, "creators");
     sw_json_begin_array(&w);
     sw_json_str(&w, sw_arena_printf(a, "Tool: slipway-%s", r->program_version));
@@ -192,12 +255,8 @@ void sw_report_spdx(const struct sw_report *r, struct sw_arena *a, struct sw_buf
     sw_json_end_object(&w);
     sw_json_key(&w, "packages");
     sw_json_begin_array(&w);
-    sw_json_begin_object(&w);
-    sw_json_put_str(&w, "SPDXID", root);
-    sw_json_put_str(&w, "name", r->inventory->target);
-    sw_json_put_text(&w, "downloadLocation", "NOASSERTION");
-    sw_json_put_bool(&w, "filesAnalyzed", false);
-    sw_json_end_object(&w);
+    put_root(&w, r, root);
+    bool distribution = put_distribution(&w, r);
     size_t number = 0;
     for (size_t i = 0; i < r->inventory->n_artifacts; i++) {
         const struct sw_scan_artifact *x = &r->inventory->artifacts[i];
@@ -209,6 +268,7 @@ void sw_report_spdx(const struct sw_report *r, struct sw_arena *a, struct sw_buf
     sw_json_key(&w, "relationships");
     sw_json_begin_array(&w);
     put_relation(&w, SW_STR("SPDXRef-DOCUMENT"), "DESCRIBES", root);
+    if (distribution) put_relation(&w, root, "CONTAINS", SW_STR("SPDXRef-OperatingSystem"));
     for (size_t i = 1; i <= number; i++)
         put_relation(&w, root, "CONTAINS", sw_arena_printf(a, "SPDXRef-Package-%zu", i));
     sw_json_end_array(&w);

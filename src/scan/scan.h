@@ -30,10 +30,11 @@ typedef enum sw_code sw_scan_remote(void *context, struct sw_remote **ret, struc
 struct sw_scan_options {
     enum sw_scan_target_kind kind;
     const char *target;
-    const char *name;       /* of the image within an archive; NULL: the only one */
-    const char *platform;   /* "linux/arm64"; NULL: this host's */
-    struct sw_store *store; /* of SW_SCAN_IMAGE; NULL: registries only */
-    sw_scan_remote *remote; /* of SW_SCAN_IMAGE; NULL: the store only */
+    const struct sw_descriptor *descriptor; /* of SW_SCAN_IMAGE: this one, by whatever name */
+    const char *name;                       /* of the image within an archive; NULL: the only one */
+    const char *platform;                   /* "linux/arm64"; NULL: this host's */
+    struct sw_store *store;                 /* of SW_SCAN_IMAGE; NULL: registries only */
+    sw_scan_remote *remote;                 /* of SW_SCAN_IMAGE; NULL: the store only */
     void *remote_context;
     const char *cache_dir;        /* of layers' inventories; NULL: none are kept */
     const char *temp_dir;         /* where large files are spooled */
