@@ -90,14 +90,18 @@ enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df, stru
     struct sw_fetched file;
     *ret_remote = true;
     *ret_repository = (struct sw_add_repository){0};
-    if (sw_git_url_parse(&s->arena, source, false, &git))
+    if (sw_git_url_parse(&s->arena, source, false, &git)) {
+        ret_repository->source = source;
         return ask_git(s, df, &git, checksum, step, ret_repository, err);
+    }
     *ret_remote = sw_is_http_url(source);
     if (!*ret_remote) return SW_OK;
     struct sw_fetch fetch = {b->tools->store, sw_build_http(b), b->tools->progress, step};
     enum sw_code code = sw_fetch_file(&fetch, source, checksum, s->no_cache, &s->arena, &file, err);
     if (code) return code;
+    sw_provenance_http(b, source, &file.digest);
     *ret = (struct sw_copy_fetched){.name = file.name,
+                                    .url = source,
                                     .source = blobs_of(b),
                                     .path = file.path,
                                     .node = file.node,

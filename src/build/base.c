@@ -44,6 +44,13 @@ static enum sw_code find_remote(struct sw_build *b, struct sw_arena *arena, stru
     return code ? code : sw_tags_get(b->tools->store, arena, name, ret, err);
 }
 
+/* Whether a registry is asked although the store may have the image. A digest needs no asking. */
+static bool asks_first(const struct sw_build *b, const struct sw_reference *ref) {
+    enum sw_pull_policy policy = b->options->tweaks.pull;
+    return b->options->registry && !sw_digest_is_set(&ref->digest) &&
+           (policy == SW_PULL_ALWAYS || policy == SW_PULL_NEWER);
+}
+
 static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_str name,
                          const struct sw_platform *platform, unsigned step,
                          struct sw_descriptor *ret, bool *ret_lazy, struct sw_error *err) {
@@ -51,6 +58,12 @@ static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_s
     struct sw_image image;
     enum sw_code code = sw_reference_parse(arena, name, &ref, err);
     if (code) return code;
+    if (asks_first(b, &ref)) {
+        code = find_remote(b, arena, name, platform, step, ret, ret_lazy, err);
+        if (!code || code == SW_CANCELLED) return code;
+        if (b->options->tweaks.pull == SW_PULL_ALWAYS) return sw_context(err, "--pull");
+        sw_error_clear(err);
+    }
     code = sw_tags_get(b->tools->store, arena, name, ret, err);
     if (code != SW_NOT_FOUND) return code;
     code = sw_tags_resolve(b->tools->store, arena, name, &image, err);
@@ -58,7 +71,7 @@ static enum sw_code find(struct sw_build *b, struct sw_arena *arena, struct sw_s
         *ret = image.target;
         return SW_OK;
     }
-    if (code != SW_NOT_FOUND || !b->options->registry) {
+    if (code != SW_NOT_FOUND || !b->options->registry || b->options->tweaks.pull == SW_PULL_NEVER) {
         return sw_advise(err, "; `slipway images` lists what there is, `slipway load` and "
                               "`slipway import` add to it");
     }
@@ -190,12 +203,14 @@ enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena, struct sw_
     struct sw_manifest m;
     struct sw_str prefix = SW_STR("docker-image://"), layout = SW_STR("oci-layout://");
     bool lazy = false;
+    struct sw_str asked = name;
     if (sw_str_starts(name, prefix)) name = sw_str_from(name, prefix.len);
     enum sw_code code = sw_str_starts(name, layout)
                             ? from_layout(b, arena, sw_str_from(name, layout.len), &target, err)
                             : find(b, arena, name, platform, step, &target, &lazy, err);
     if (!code && sw_media_type_of(target.media_type).kind == SW_MEDIA_INDEX)
         code = choose(b, arena, platform, &target, err);
+    if (!code) sw_provenance_image(b, asked, platform, &target.digest);
     if (!code) code = read_manifest(b, arena, &target, &m, err);
     if (!code) code = read_config(b, arena, &m, ret_config, err);
     if (code) return sw_context(err, "base image %.*s", SW_ARG(name));

@@ -88,6 +88,7 @@ static void drop(struct sw_build *b) {
     sw_explain_free(b->explain);
     sw_vec_done(&b->bases);
     sw_vec_done(&b->plans);
+    sw_provenance_free(b->provenance);
     sw_source_free(b->blobs);
     sw_http_free(b->http);
     for (size_t i = 0; i < b->temps.len; i++) {
@@ -101,21 +102,34 @@ static void drop(struct sw_build *b) {
     pthread_cond_destroy(&b->changed);
 }
 
+/* Names the result; with attestations that is an index over both. */
+static enum sw_code name_image(struct sw_build *b, struct sw_build_result *ret,
+                               struct sw_error *err) {
+    const struct sw_build_options *o = b->options;
+    if (o->skip_layers || o->unnamed) return SW_OK;
+    if (sw_digest_is_set(&ret->attestation.digest))
+        return sw_write_index(b->tools, o, ret, 1, b->arena, &ret->target, err);
+    return o->tags.len ? sw_tags_set_all(b->tools->store, &o->tags, &ret->target, err)
+                       : sw_tags_set(b->tools->store, SW_STR(""), &ret->target, err);
+}
+
 static enum sw_code export_image(struct sw_build *b, struct sw_build_result *ret,
                                  struct sw_error *err) {
     struct sw_progress *p = b->tools->progress;
     unsigned step = sw_progress_step(p, SW_STR("exporting to image"));
     sw_progress_start(p, step);
-    enum sw_code code = sw_image_finish(b, b->target, ret, err);
+    enum sw_code code = sw_squash(b->target, err);
+    if (!code) code = sw_recode_layers(b->target, err);
+    if (!code && sw_makes_image(b))
+        code = sw_layers_fetch(b, b->target->layers.ptr, b->target->layers.len, err);
+    if (!code) code = sw_image_finish(b, b->target, ret, err);
+    if (!code) code = sw_attest_finish(b, ret, err);
+    if (!code) code = name_image(b, ret, err);
     if (!code && !b->options->skip_layers) {
         char text[SW_DIGEST_TEXT_MAX];
-        code = b->options->unnamed ? SW_OK
-               : b->options->tags.len
-                   ? sw_tags_set_all(b->tools->store, &b->options->tags, &ret->target, err)
-                   : sw_tags_set(b->tools->store, SW_STR(""), &ret->target, err);
         sw_progress_note(p, step, "manifest %s", sw_digest_format(&ret->target.digest, text).ptr);
         sw_progress_note(p, step, "image ID %s", sw_digest_format(&ret->config, text).ptr);
-        for (size_t i = 0; i < b->options->tags.len && !code && !b->options->unnamed; i++)
+        for (size_t i = 0; i < b->options->tags.len && !b->options->unnamed; i++)
             sw_progress_note(p, step, "named %.*s", SW_ARG(b->options->tags.ptr[i]));
     }
     if (code) {
@@ -144,6 +158,7 @@ static enum sw_code run_once(const struct sw_build_tools *tools,
     if (!code) code = parse(&b, err);
     if (!code) code = sw_plan(&b, err);
     if (!code) {
+        b.provenance = sw_provenance_new(&b);
         b.explain = sw_explain_new(&b);
         code = run_stages(&b, err);
         /* A build that failed or was refused is not what the next one is compared with. */

@@ -16,39 +16,18 @@
 
 #include "base/pool.h"
 #include "base/progress.h"
+#include "build/attest.h"
 #include "build/explain.h"
+#include "build/registry_calls.h"
+#include "build/tweaks.h"
 #include "codec/compress.h"
 #include "codec/lists.h"
+#include "oci/annotation.h"
 #include "oci/config.h"
 #include "oci/descriptor.h"
-#include "sandbox/sandbox.h"
 #include "store/snapshot.h"
 
 struct sw_build_made;
-
-/* What a build asks of registries. Functions may be called by several threads at once. */
-struct sw_build_registry {
-    void *ctx;
-    /* Brings an image into the store, under its name: a base that the store lacks. */
-    enum sw_code (*pull)(void *ctx, struct sw_store *store, struct sw_str reference,
-                         const struct sw_platform *platform, struct sw_progress *progress,
-                         unsigned step, struct sw_error *err);
-    /* The manifest for the platform and its configuration alone, without a name. *ret: arena.
-     * SW_NOT_FOUND where there is none. */
-    enum sw_code (*documents)(void *ctx, struct sw_store *store, struct sw_arena *arena,
-                              struct sw_str reference, const struct sw_platform *platform,
-                              struct sw_descriptor *ret, struct sw_error *err);
-    /* Blobs of the reference's repository into the store, several at once. */
-    enum sw_code (*fetch)(void *ctx, struct sw_store *store, struct sw_str reference,
-                          const struct sw_descriptor *blobs, size_t n, struct sw_progress *progress,
-                          unsigned step, struct sw_error *err);
-    enum sw_code (*has_blob)(void *ctx, struct sw_str reference, const struct sw_digest *digest,
-                             bool *ret, struct sw_error *err);
-    /* A manifest of the store with its blobs, those that the repository lacks; then the name. */
-    enum sw_code (*push)(void *ctx, struct sw_store *store, const struct sw_descriptor *manifest,
-                         struct sw_str reference, struct sw_progress *progress, unsigned step,
-                         struct sw_error *err);
-};
 
 /* --cache-from and --cache-to. docs/format/cache-layout.md */
 enum sw_build_cache_type { SW_BUILD_CACHE_LOCAL, SW_BUILD_CACHE_REGISTRY, SW_BUILD_CACHE_INLINE };
@@ -84,7 +63,9 @@ struct sw_build_options {
     const char *ignore_name;     /* for messages */
     struct sw_str target;        /* stage, "" for the last */
     struct sw_pairs args;        /* --build-arg */
-    struct sw_pairs labels, annotations;
+    struct sw_pairs labels;
+    struct sw_annotations annotations;
+    struct sw_attest_options attest;
     const struct sw_build_context *contexts; /* --build-context */
     size_t n_contexts;
     const struct sw_build_secret *secrets;
@@ -100,9 +81,11 @@ struct sw_build_options {
     bool explain;
     const struct sw_build_cache *cache_from, *cache_to;
     size_t n_cache_from, n_cache_to;
-    bool squash;
-    bool docker_format; /* Docker's media types instead of OCI's */
-    int64_t epoch_s;    /* SOURCE_DATE_EPOCH: all times are clamped to it */
+    enum sw_squash squash;
+    bool force_compression; /* layers of the base, too */
+    bool rewrite_times;     /* of the base's layers, too: no file is younger than the epoch */
+    bool docker_format;     /* Docker's media types instead of OCI's */
+    int64_t epoch_s;        /* SOURCE_DATE_EPOCH: all times are clamped to it */
     enum sw_compression compression;
     int compression_level;   /* SW_COMPRESS_LEVEL_DEFAULT */
     enum sw_network network; /* of RUN where it does not say */
@@ -113,8 +96,10 @@ struct sw_build_options {
     struct sw_limits limits;
     uint64_t shm_bytes;
     bool allow_insecure; /* RUN --security=insecure */
-    unsigned jobs;       /* RUN steps at once; 0: as many as processors, at least 2 */
-    bool skip_layers; /* the caller wants the file system only (type=local): no blobs, no image */
+    struct sw_build_tweaks tweaks;
+    unsigned jobs;    /* RUN steps at once; 0: as many as processors, at least 2 */
+    bool skip_layers; /* the caller wants the file system only (type=local): no image */
+    bool want_files;  /* the file system, too: result->snapshots */
     bool unnamed;     /* the image gets neither names nor an entry: it becomes part of an index */
     struct sw_build_made *made;               /* of platforms.h; NULL */
     const struct sw_build_registry *registry; /* NULL: images come from the store alone */
@@ -129,14 +114,17 @@ struct sw_build_tools {
 };
 
 struct sw_build_result {
-    struct sw_descriptor target;  /* the manifest (with its platform) */
-    struct sw_digest config;      /* the image ID */
+    struct sw_descriptor target;      /* the manifest, or the index where there are attestations */
+    struct sw_descriptor manifest;    /* of the image itself */
+    struct sw_descriptor attestation; /* its manifest; digest unset where there is none */
+    struct sw_attested attested;
+    struct sw_digest config;      /* of the image */
     struct sw_image_config image; /* the configuration */
     unsigned n_steps, n_cached;   /* of what the cache could know */
     /* With options.explain, also where the build failed: every step that has a key. */
     struct sw_step_report *steps;
     size_t n_step_reports;
-    /* Snapshots of the result's layers, lowest first, where skip_layers was set. */
+    /* Snapshots of its layers, lowest first, where skip_layers or want_files was set. */
     int64_t *snapshots;
     size_t n_snapshots;
     enum sw_overlay_form form; /* theirs */
@@ -148,14 +136,5 @@ SW_NODISCARD enum sw_code sw_build_run(const struct sw_build_tools *tools,
                                        const struct sw_build_options *options,
                                        struct sw_arena *arena, struct sw_build_result *ret,
                                        struct sw_error *err);
-
-/* The file system of the result as a tar archive on fd (type=tar), or as files below dir_fd
- * (type=local). From result->snapshots. */
-SW_NODISCARD enum sw_code sw_build_write_tar(const struct sw_build_tools *tools,
-                                             const struct sw_build_result *result, int64_t epoch_s,
-                                             int fd, struct sw_error *err);
-SW_NODISCARD enum sw_code sw_build_write_tree(const struct sw_build_tools *tools,
-                                              const struct sw_build_result *result, int64_t epoch_s,
-                                              int dir_fd, struct sw_error *err);
 
 #endif

@@ -30,6 +30,7 @@ struct sw_copy_file { /* from memory: a heredoc */
 
 struct sw_copy_fetched { /* by ADD: a file of a URL, a checkout of a repository */
     struct sw_str name;  /* of a file below a destination that is a directory */
+    struct sw_str url;   /* where it came from, for provenance */
     struct sw_source *source;
     struct sw_str path;  /* in the source */
     struct sw_node node; /* of a file */

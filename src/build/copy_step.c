@@ -14,7 +14,7 @@ static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy,
     bool remember = b->tools->userns->mode == SW_USERNS_SINGLE;
     enum sw_code code = sw_store_reserve(b->tools->store, copy->bytes, err);
     if (code) return code;
-    if (s->exported && !b->options->skip_layers) {
+    if (s->exported && sw_wants_blobs(b)) {
         struct sw_layer_writer *w = NULL;
         struct sw_layer_blob blob;
         code = sw_layer_open(b->tools->store, b->tools->pool, b->compressor.kind,
@@ -39,7 +39,7 @@ static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy,
 /* Whether a recalled layer has the form that this stage needs; blobs and snapshots are both made
  * from the same items, so a missing one is simply made. */
 static bool is_enough(const struct sw_stage *s, const struct sw_blayer *layer) {
-    bool want_blob = s->exported && !s->build->options->skip_layers;
+    bool want_blob = s->exported && sw_wants_blobs(s->build);
     return want_blob ? layer->has_blob : layer->has_blob || layer->snapshot;
 }
 
@@ -259,6 +259,32 @@ static enum sw_code plan_and_make(struct sw_stage *s, const struct sw_df_instruc
     return code;
 }
 
+/* For the provenance. */
+static void note(struct sw_stage *s, const struct sw_df_instruction *in,
+                 const struct sw_copy_inputs *c) {
+    if (!s->build->provenance) return;
+    size_t n = c->n_paths + in->copy.sources.n + in->copy.n_files;
+    struct sw_provenance_action *actions = sw_arena_array(&s->arena, n + 1, sizeof *actions);
+    struct sw_provenance_step p = {.op = SW_OP_COPY, .actions = actions};
+    struct sw_str from = sw_provenance_input(s, in->copy.from), dest = c->spec.dest;
+    if (sw_str_ends(dest, SW_STR("//"))) dest = sw_str_sub(dest, 0, dest.len - 1);
+    for (size_t i = 0; i < c->n_paths; i++)
+        actions[p.n_actions++] = (struct sw_provenance_action){c->paths[i], dest, from, {0}};
+    for (size_t i = 0; i < c->n_fetched; i++) {
+        const struct sw_add_repository *r = &c->repositories[i];
+        bool git = r->commit.ptr != NULL;
+        if (git) sw_provenance_git(s->build, r->source, r->commit);
+        actions[p.n_actions++] = (struct sw_provenance_action){
+            .src = git ? SW_STR("/") : c->fetched[i].name,
+            .dest = dest,
+            .input = sw_provenance_url_input(s, git ? r->source : c->fetched[i].url)};
+    }
+    for (size_t i = 0; i < in->copy.n_files; i++)
+        actions[p.n_actions++] =
+            (struct sw_provenance_action){.dest = dest, .content = c->files[i].content};
+    sw_provenance_step(s, &p);
+}
+
 static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *in, unsigned step,
                             bool *ret_cached, struct sw_error *err) {
     struct sw_build *b = s->build;
@@ -289,6 +315,7 @@ static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *
     }
     if (!code && hit) *ret_cached = true;
     if (!code && !hit) code = plan_and_make(s, in, step, &c, ret_cached, &empty, err);
+    if (!code) note(s, in, &c);
     if (!code)
         code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "%.*s", SW_ARG(in->text)), empty,
                                     err);
@@ -345,6 +372,12 @@ static enum sw_code do_workdir(struct sw_stage *s, const struct sw_df_instructio
     if (!code && hit) *ret_cached = true;
     if (!code && !hit)
         code = make_workdir(s, dir, has_key ? &inputs : NULL, ret_cached, &empty, err);
+    if (!code && !empty && s->build->provenance) {
+        struct sw_provenance_action *made = SW_NEW(&s->arena, struct sw_provenance_action);
+        made->dest = dir;
+        sw_provenance_step(
+            s, &(struct sw_provenance_step){.op = SW_OP_MKDIR, .actions = made, .n_actions = 1});
+    }
     if (!code)
         code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "WORKDIR %.*s", SW_ARG(dir)),
                                     empty, err);

@@ -87,6 +87,9 @@ static enum sw_code open_git(const struct sw_input_options *o, const struct sw_g
     if (code) return code;
     *ret = (struct sw_input){.dir = sw_arena_cstr(arena, checkout.path), .temp = checkout.temp};
     ret->time_s = checkout.time_s;
+    ret->material = (struct sw_material){.algorithm = checkout.commit.len == 64 ? SW_STR("sha256")
+                                                                                : SW_STR("sha1"),
+                                         .hex = checkout.commit};
     sw_progress_note(o->progress, o->step, "commit %.*s", SW_ARG(checkout.commit));
     return SW_OK;
 }
@@ -96,12 +99,24 @@ enum sw_code sw_input_open(const struct sw_input_options *o, struct sw_str url,
     struct sw_git_url git;
     struct sw_fetched file;
     SW_FD int fd = -1;
-    if (sw_git_url_parse(arena, url, true, &git)) return open_git(o, &git, arena, ret, err);
+    if (sw_git_url_parse(arena, url, true, &git)) {
+        enum sw_code code = open_git(o, &git, arena, ret, err);
+        if (!code) ret->material.uri = sw_arena_str(arena, url);
+        return code;
+    }
     struct sw_http *http = o->http ? o->http : sw_http_new(NULL);
     struct sw_fetch fetch = {o->store, http, o->progress, o->step};
     enum sw_code code = sw_fetch_file(&fetch, url, SW_STR(""), false, arena, &file, err);
     if (!code) code = sw_blob_open(o->store, &file.digest, &fd, NULL, err);
     if (!code) code = open_file(o, fd, url, arena, ret, err);
+    if (!code) {
+        char hex[SW_DIGEST_TEXT_MAX];
+        ret->material = (struct sw_material){
+            .uri = sw_arena_str(arena, url),
+            .algorithm = SW_STR("sha256"),
+            .hex = sw_arena_str(arena, sw_digest_hex(&file.digest, hex)),
+        };
+    }
     if (!o->http) sw_http_free(http);
     return code;
 }

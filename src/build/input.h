@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/progress.h"
 #include "base/str.h"
+#include "build/attest.h"
 #include "store/store.h"
 
 struct sw_http;
@@ -21,10 +22,11 @@ struct sw_input_options {
 };
 
 struct sw_input {
-    const char *dir;          /* absolute; NULL: it was a single file, a Dockerfile */
-    struct sw_str dockerfile; /* its bytes then */
-    int64_t time_s;           /* of the commit; 0 for other sources */
-    struct sw_str temp;       /* to be given to sw_store_temp_remove(); "" for none */
+    const char *dir;             /* absolute; NULL: it was a single file, a Dockerfile */
+    struct sw_str dockerfile;    /* its bytes then */
+    int64_t time_s;              /* of the commit; 0 for other sources */
+    struct sw_material material; /* what the URL led to; nothing of a file of this host */
+    struct sw_str temp;          /* to be given to sw_store_temp_remove(); "" for none */
 };
 
 /* A git repository or an http(s) URL: what a build takes in place of PATH. */

@@ -1,20 +1,14 @@
 #include "build/layer_diff.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/fs.h"
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/vec.h"
-#include "codec/compress.h"
+#include "build/layer_read.h"
 #include "codec/hex.h"
-#include "codec/tar_reader.h"
-#include "store/blob.h"
 
-#define READ_SIZE ((size_t)256 << 10)
-#define ARCHIVE_MAX ((uint64_t)256 << 30)
 #define CONTENT_MAX ((size_t)256 << 20) /* of a file that is compared byte by byte */
 #define CONTENTS_MAX 16                 /* files that are: each reads both layers again */
 #define CONTEXT_BYTES 16                /* of each that are shown */
@@ -35,49 +29,17 @@ struct layer {
 
 /* ---- reading ---- */
 
-struct stream {
-    int fd;
-    struct sw_decompressor *d;
-    uint8_t *in, *out; /* READ_SIZE each */
-    struct sw_codec_io io;
-};
-
-static enum sw_code next_chunk(void *ctx, struct sw_str *ret, struct sw_error *err) {
-    struct stream *s = ctx;
-    s->io.out = s->out;
-    s->io.out_len = READ_SIZE;
-    while (!s->io.done && s->io.out_len == READ_SIZE) {
-        if (!s->io.in_len && !s->io.last) {
-            ssize_t n = read(s->fd, s->in, READ_SIZE);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return sw_fail_sys(err, errno, "read a layer");
-            s->io.in = s->in;
-            s->io.in_len = (size_t)n;
-            s->io.last = n == 0;
-        }
-        enum sw_code code = sw_decompress(s->d, &s->io, err);
-        if (code) return code;
-    }
-    *ret = sw_str_n((char *)s->out, READ_SIZE - s->io.out_len);
-    return SW_OK;
-}
-
 /* Takes an entry; may read its content from the reader. */
 typedef enum sw_code (*visit_fn)(void *ctx, struct sw_tar_reader *r, const struct sw_tar_entry *e,
                                  struct sw_error *err);
 
 static enum sw_code walk(struct sw_store *store, const struct sw_digest *blob, visit_fn visit,
                          void *ctx, struct sw_error *err) {
-    SW_FD int fd = -1;
-    enum sw_code code = sw_blob_open(store, blob, &fd, NULL, err);
-    if (code) return code;
-    struct stream s = {.fd = fd,
-                       .d = sw_decompressor_new(ARCHIVE_MAX),
-                       .in = sw_malloc(READ_SIZE),
-                       .out = sw_malloc(READ_SIZE)};
-    struct sw_tar_source source = {next_chunk, &s};
+    SW_LAYER_READER struct sw_layer_reader *layer = NULL;
     struct sw_tar_reader r;
-    sw_tar_reader_init(&r, source, NULL);
+    enum sw_code code = sw_layer_reader_open(store, blob, &layer, err);
+    if (code) return code;
+    sw_tar_reader_init(&r, sw_layer_reader_source(layer), NULL);
     for (const struct sw_tar_entry *e; !code;) {
         code = sw_cancel_check(err);
         if (!code) code = sw_tar_next(&r, &e, err);
@@ -85,9 +47,6 @@ static enum sw_code walk(struct sw_store *store, const struct sw_digest *blob, v
         code = visit(ctx, &r, e, err);
     }
     sw_tar_reader_done(&r);
-    sw_decompressor_free(s.d);
-    free(s.in);
-    free(s.out);
     return code;
 }
 

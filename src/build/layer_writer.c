@@ -300,7 +300,13 @@ enum sw_code sw_layer_finish(struct sw_layer_writer *w, struct sw_layer_blob *re
                              struct sw_error *err) {
     static const char end[2 * SW_TAR_BLOCK];
     enum sw_code code = sw_layer_write(w, end, sizeof end, err);
-    if (!code && w->current && w->current->in_len) code = hand_over(w, err);
+    return code ? code : sw_layer_finish_raw(w, ret, err);
+}
+
+enum sw_code sw_layer_finish_raw(struct sw_layer_writer *w, struct sw_layer_blob *ret,
+                                 struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    if (w->current && w->current->in_len) code = hand_over(w, err);
     if (!code) code = drain(w, err);
     if (code) return code;
     uint8_t frame[SW_COMPRESS_FRAME_MAX];

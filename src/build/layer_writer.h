@@ -43,6 +43,9 @@ SW_NODISCARD enum sw_code sw_layer_content_bytes(struct sw_layer_writer *w, stru
 /* Ends the archive and names the blob. The writer is still to be freed. */
 SW_NODISCARD enum sw_code sw_layer_finish(struct sw_layer_writer *w, struct sw_layer_blob *ret,
                                           struct sw_error *err);
+/* The same where the archive's end was among the raw bytes. */
+SW_NODISCARD enum sw_code sw_layer_finish_raw(struct sw_layer_writer *w, struct sw_layer_blob *ret,
+                                              struct sw_error *err);
 /* Takes NULL; what was not finished is removed. */
 void sw_layer_free(struct sw_layer_writer *w);
 void sw_layer_freep(struct sw_layer_writer **w);

@@ -19,5 +19,7 @@
 #define SW_GROUPS_MAX 1024
 /* Steps that run at once although the machine has fewer processors. */
 #define SW_JOBS_MIN 2
+/* A predicate of an attestation: an SBOM has 500 bytes a package. */
+#define SW_PREDICATE_MAX ((size_t)64 << 20)
 
 #endif

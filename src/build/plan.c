@@ -64,6 +64,7 @@ static enum sw_code plan_base(struct sw_build *b, struct sw_stage *s, struct sw_
                        "the base name \"%.*s\" is empty once its variables are known; give the ARG "
                        "a default, or pass --build-arg",
                        SW_ARG(from->base));
+    if (s->index == 0 && b->options->tweaks.from.len) base = b->options->tweaks.from;
     s->base_name = base;
     s->platform = b->options->platform;
     if (platform.len) {

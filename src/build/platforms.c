@@ -68,69 +68,32 @@ bool sw_used_all(struct sw_build *b, struct sw_error *err) {
     return true;
 }
 
-/* ---- annotations ---- */
-
-struct sw_pairs sw_annotations_for(struct sw_arena *arena, const struct sw_pairs *all,
-                                   const char *what, const struct sw_platform *platform) {
-    static const char *const kinds[] = {"manifest-descriptor", "index-descriptor", "manifest",
-                                        "index"};
-    struct sw_pairs out = {0};
-    for (size_t i = 0; i < all->len; i++) {
-        struct sw_str name = all->ptr[i].name, kind = SW_STR("manifest"), wanted = {0}, head, tail;
-        if (sw_str_cut(name, ':', &head, &tail)) {
-            struct sw_str word = head, rest;
-            size_t open = sw_str_find_char(head, '[');
-            if (open != SIZE_MAX && sw_str_ends(head, SW_STR("]"))) {
-                word = sw_str_sub(head, 0, open);
-                rest = sw_str_from(head, open + 1);
-                wanted = sw_str_sub(rest, 0, rest.len - 1);
-            }
-            bool known = false;
-            for (size_t k = 0; k < 4; k++) known |= sw_str_is(word, kinds[k]);
-            if (known) {
-                kind = word;
-                name = tail;
-            } else {
-                wanted = (struct sw_str){0};
-            }
-        }
-        if (!sw_str_is(kind, what)) continue;
-        if (wanted.ptr && platform && !sw_str_eq(wanted, sw_platform_format(arena, platform)))
-            continue;
-        sw_pairs_set(arena, &out, sw_arena_str(arena, name),
-                     sw_arena_str(arena, all->ptr[i].value));
-    }
-    return out;
-}
-
 /* ---- the index ---- */
 
-static enum sw_code write_index(const struct sw_build_tools *tools,
-                                const struct sw_build_options *o,
-                                const struct sw_platform *platforms,
-                                const struct sw_build_result *results, size_t n,
-                                struct sw_arena *arena, struct sw_descriptor *ret,
-                                struct sw_error *err) {
+enum sw_code sw_write_index(const struct sw_build_tools *tools, const struct sw_build_options *o,
+                            const struct sw_build_result *results, size_t n, struct sw_arena *arena,
+                            struct sw_descriptor *ret, struct sw_error *err) {
     const char *type = o->docker_format ? SW_MT_DOCKER_LIST : SW_MT_OCI_INDEX;
     struct sw_index index = {.media_type = sw_str(type)};
     SW_BUF struct sw_buf bytes;
     sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
     for (size_t i = 0; i < n; i++) {
-        struct sw_descriptor d = results[i].target;
-        d.platform = SW_NEW(arena, struct sw_platform);
-        *d.platform = platforms[i];
-        if (!o->docker_format)
-            d.annotations =
-                sw_annotations_for(arena, &o->annotations, "manifest-descriptor", &platforms[i]);
+        struct sw_descriptor d = results[i].manifest;
+        if (o->docker_format) d.annotations = (struct sw_pairs){0};
         sw_index_add(arena, &index, &d);
     }
+    for (size_t i = 0; i < n; i++)
+        if (sw_digest_is_set(&results[i].attestation.digest))
+            sw_index_add(arena, &index, &results[i].attestation);
     if (!o->docker_format)
-        index.annotations = sw_annotations_for(arena, &o->annotations, "index", NULL);
+        index.annotations = sw_annotations_for(arena, &o->annotations, SW_ANNOTATE_INDEX, NULL);
     sw_index_write(&bytes, &index);
     enum sw_code code = sw_buf_check(&bytes, "an image index", err);
     if (!code) code = sw_blob_put(tools->store, sw_buf_str(&bytes), NULL, err);
     if (code) return code;
     *ret = sw_descriptor_of(type, sw_buf_str(&bytes));
+    ret->annotations =
+        sw_annotations_for(arena, &o->annotations, SW_ANNOTATE_INDEX_DESCRIPTOR, NULL);
     return o->tags.len ? sw_tags_set_all(tools->store, &o->tags, ret, err)
                        : sw_tags_set(tools->store, SW_STR(""), ret, err);
 }
@@ -154,7 +117,7 @@ enum sw_code sw_build_platforms(const struct sw_build_tools *tools,
             sw_context(err, "%.*s", SW_ARG(sw_platform_format(arena, &platforms[i])));
     }
     if (!code && !options->skip_layers)
-        code = write_index(tools, options, platforms, results, n, arena, ret_index, err);
+        code = sw_write_index(tools, options, results, n, arena, ret_index, err);
     sw_vec_done(&made.keys);
     sw_vec_done(&made.steps);
     sw_vec_done(&made.plans);

@@ -19,9 +19,4 @@ SW_NODISCARD enum sw_code sw_build_platforms(const struct sw_build_tools *tools,
                                              struct sw_build_result *results,
                                              struct sw_descriptor *ret_index, struct sw_error *err);
 
-/* Annotations that are meant for "manifest", "index", "manifest-descriptor": those whose name has
- * that prefix ("index:a=b", also "manifest[linux/arm64]:a=b"); without one, the manifest's. */
-struct sw_pairs sw_annotations_for(struct sw_arena *arena, const struct sw_pairs *all,
-                                   const char *what, const struct sw_platform *platform);
-
 #endif

@@ -18,6 +18,7 @@
 #include "build/explain_internal.h"
 #include "build/git.h"
 #include "build/layer_writer.h"
+#include "build/provenance_internal.h"
 #include "build/source.h"
 #include "build/view.h"
 #include "dockerfile/args.h"
@@ -71,7 +72,8 @@ struct sw_stage {
     struct sw_arena arena;
     struct sw_image_config config;
     SW_VEC(struct sw_blayer) layers;
-    size_t n_base_layers;   /* those that FROM brought */
+    size_t n_base_layers; /* those that FROM brought */
+    size_t n_base_history;
     struct sw_df_vars args; /* declared ARGs with their values */
     struct sw_strs shell;
     bool cmd_set; /* CMD was given in this stage: ENTRYPOINT leaves it alone */
@@ -131,9 +133,10 @@ struct sw_build {
     struct sw_map other_sources; /* name -> struct sw_other_source * */
     struct sw_map indexes;       /* diff ID -> struct sw_layer_index * */
     pthread_mutex_t index_lock;
-    struct sw_http *http;    /* made on first use; owned */
-    struct sw_source *blobs; /* files of URLs; made on first use; owned */
-    SW_VEC(char *) temps;    /* directories of the store to remove at the end; owned */
+    struct sw_provenance *provenance; /* owned; NULL: none is asked for */
+    struct sw_http *http;             /* made on first use; owned */
+    struct sw_source *blobs;          /* files of URLs; made on first use; owned */
+    SW_VEC(char *) temps;             /* directories of the store to remove at the end; owned */
 };
 
 /* A source that is neither the context nor a stage: an image or a named context. */
@@ -227,6 +230,7 @@ SW_NODISCARD enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cach
  * (ret_repository->commit.ptr set). A source that is not remote leaves *ret_remote false. */
 struct sw_add_repository {
     struct sw_git_options options;
+    struct sw_str source; /* the URL as it was written */
     struct sw_str commit; /* "" where only fetching can tell */
 };
 SW_NODISCARD enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df,
@@ -262,5 +266,26 @@ SW_NODISCARD enum sw_code sw_check_emulator(struct sw_stage *s, const struct sw_
 struct sw_str sw_layer_media_type(const char *type, bool docker);
 SW_NODISCARD enum sw_code sw_image_finish(struct sw_build *b, struct sw_stage *s,
                                           struct sw_build_result *ret, struct sw_error *err);
+/* attest.c: predicates, and for an image the attestation manifest; where ret->manifest is done. */
+SW_NODISCARD enum sw_code sw_attest_finish(struct sw_build *b, struct sw_build_result *ret,
+                                           struct sw_error *err);
+/* platforms.c: the index over the results and their attestations, into the store. */
+SW_NODISCARD enum sw_code sw_write_index(const struct sw_build_tools *tools,
+                                         const struct sw_build_options *o,
+                                         const struct sw_build_result *results, size_t n,
+                                         struct sw_arena *arena, struct sw_descriptor *ret,
+                                         struct sw_error *err);
+/* squash.c, recode.c: other layers for the result, once the stage is done. */
+SW_NODISCARD enum sw_code sw_squash(struct sw_stage *s, struct sw_error *err);
+SW_NODISCARD enum sw_code sw_recode_layers(struct sw_stage *s, struct sw_error *err);
+
+/* Whether there will be an image, if only to be described. */
+static inline bool sw_makes_image(const struct sw_build *b) {
+    return !b->options->skip_layers || b->options->attest.sbom;
+}
+/* Whether the layers of the result have to be archived as they are made. */
+static inline bool sw_wants_blobs(const struct sw_build *b) {
+    return b->options->squash == SW_SQUASH_NOT && sw_makes_image(b);
+}
 
 #endif

@@ -111,6 +111,15 @@ static enum sw_code make_key(struct run *r, unsigned step, struct sw_error *err)
     for (size_t i = 0; i < o->n_add_hosts; i++)
         sw_key_add(&k, sw_arena_printf(&s->arena, "host %s", o->add_hosts[i].name),
                    sw_str(o->add_hosts[i].ip));
+    /* What a directory of the host holds is no part of it, as with buildah. */
+    for (size_t i = 0; i < o->tweaks.n_mounts; i++)
+        sw_key_add(&k, sw_arena_printf(&s->arena, "volume %s", o->tweaks.mounts[i].target),
+                   sw_str(o->tweaks.mounts[i].source));
+    if (o->tweaks.caps_added || o->tweaks.caps_dropped)
+        sw_key_add(&k, SW_STR("capabilities"),
+                   sw_arena_printf(&s->arena, "+%llx -%llx",
+                                   (unsigned long long)o->tweaks.caps_added,
+                                   (unsigned long long)o->tweaks.caps_dropped));
     enum sw_code code = sw_run_mounts_plan(s, r->df, step, &r->mounts, &k, err);
     r->key = sw_key_finish(&k);
     if (!code) sw_explain_run(s, &r->key, &k);
@@ -248,16 +257,29 @@ static void add_file(struct sw_run_mounts *m, const char *target, struct sw_str 
         .kind = SW_MOUNT_FILE, .target = target, .content = content, .mode = 0644};
 }
 
+/* A line of resolv.conf. */
+static void add_words(struct sw_buf *to, const char *key, const struct sw_strs *words) {
+    if (!words->len) return;
+    sw_buf_add_text(to, key);
+    for (size_t i = 0; i < words->len; i++) sw_buf_addf(to, " %.*s", SW_ARG(words->ptr[i]));
+    sw_buf_add_char(to, '\n');
+}
+
 static void add_etc(struct run *r, struct sw_run_mounts *m) {
     struct sw_stage *s = r->stage;
     SW_BUF struct sw_buf text;
     sw_buf_init(&text, 1 << 20);
-    sw_resolv_conf(r->network, NULL, 0, &text);
-    add_file(m, "/etc/resolv.conf", sw_arena_str(&s->arena, sw_buf_str(&text)));
+    const struct sw_build_tweaks *t = &s->build->options->tweaks;
+    if (t->n_dns != 1 || strcmp(t->dns[0], "none") != 0) {
+        sw_resolv_conf(r->network, t->dns, t->n_dns, &text);
+        add_words(&text, "search", &t->dns_search);
+        add_words(&text, "options", &t->dns_options);
+        add_file(m, "/etc/resolv.conf", sw_arena_str(&s->arena, sw_buf_str(&text)));
+    }
     sw_buf_reset(&text);
     sw_hosts_file(r->network, HOSTNAME, s->build->options->add_hosts,
                   s->build->options->n_add_hosts, &text);
-    add_file(m, "/etc/hosts", sw_arena_str(&s->arena, sw_buf_str(&text)));
+    if (!t->no_hosts) add_file(m, "/etc/hosts", sw_arena_str(&s->arena, sw_buf_str(&text)));
     if (r->df->command.form == SW_DF_SCRIPT_FORM) {
         add_file(m, "/dev/pipes/EOF", r->df->command.argv.items[0]);
         m->mounts[m->n - 1].mode = 0755;
@@ -276,6 +298,8 @@ static enum sw_code run_in(struct run *r, const struct sw_snapshot_draft *draft,
     enum sw_code code = copying ? SW_OK : make_overlay(s, draft, &overlay, err);
     if (code) return code;
     add_etc(r, m);
+    for (size_t i = 0; i < o->tweaks.n_mounts && m->n < SW_RUN_MOUNTS_MAX; i++)
+        m->mounts[m->n++] = o->tweaks.mounts[i];
     for (size_t i = 0; i < m->env.len; i++) sw_strs_add(&s->arena, &r->env, m->env.ptr[i]);
     sw_sandbox_spec_init(&spec, b->tools->userns);
     spec.overlay = copying ? NULL : &overlay;
@@ -291,6 +315,8 @@ static enum sw_code run_in(struct run *r, const struct sw_snapshot_draft *draft,
     spec.groups = r->user.groups;
     spec.n_groups = r->user.n_groups;
     spec.insecure = r->df->insecure;
+    spec.capabilities = (spec.capabilities & ~o->tweaks.caps_dropped) | o->tweaks.caps_added;
+    if (o->tweaks.unconfined) spec.seccomp = SW_SECCOMP_UNCONFINED;
     spec.mounts = m->mounts;
     spec.n_mounts = m->n;
     spec.rlimits = o->rlimits;
@@ -431,6 +457,33 @@ static struct sw_str history_text(struct run *r) {
     return sw_arena_str(&s->arena, sw_buf_str(&b));
 }
 
+/* What provenance says of it, before the values of secrets join the environment. */
+static enum sw_code note(struct run *r, unsigned step, struct sw_error *err) {
+    struct sw_stage *s = r->stage;
+    struct sw_build *b = s->build;
+    struct sw_provenance_step p = {.op = SW_OP_EXEC,
+                                   .argv = r->argv,
+                                   .env = sw_strs_copy(&s->arena, &r->env),
+                                   .cwd = s->config.config.working_dir,
+                                   .user = s->config.config.user};
+    if (!b->provenance) return SW_OK;
+    if (r->network != SW_NETWORK_NONE) sw_provenance_network(b);
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < r->df->n_mounts && !code; i++) {
+        const struct sw_df_mount *m = &r->mounts[i];
+        if (m->type == SW_DF_MOUNT_SECRET) sw_provenance_secret(b, m->id, m->required);
+        if (m->type == SW_DF_MOUNT_SSH) sw_provenance_ssh(b, m->id, m->required);
+        bool content = m->type == SW_DF_MOUNT_BIND || (m->type == SW_DF_MOUNT_CACHE && m->from.ptr);
+        if (content) sw_strs_add(&s->arena, &p.inputs, sw_provenance_input(s, m->from));
+        /* It is opened with the cache's first use alone; a material it is always. */
+        struct sw_source *source;
+        if (m->type == SW_DF_MOUNT_CACHE && m->from.ptr)
+            code = sw_from_source(s, m->from, step, &source, err);
+    }
+    sw_provenance_step(s, &p);
+    return code;
+}
+
 enum sw_code sw_step_run(struct sw_stage *s, const struct sw_df_instruction *in,
                          struct sw_error *err) {
     struct run *r = SW_NEW(&s->arena, struct run);
@@ -439,7 +492,9 @@ enum sw_code sw_step_run(struct sw_stage *s, const struct sw_df_instruction *in,
     bool cached = false, empty = false;
     unsigned step = sw_step_begin(s, in->text);
     enum sw_code code = prepare(r, step, err);
+    if (!code) code = note(r, step, err);
     if (!code) code = find_or_run(r, step, &cached, &empty, err);
+    if (!code) sw_provenance_step_done(s);
     if (!code) code = sw_stage_add_history(s, history_text(r), empty, err);
     sw_step_end(s, step, cached, code ? err : NULL);
     return code;

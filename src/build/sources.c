@@ -57,6 +57,7 @@ static enum sw_code open_directory(struct sw_build *b, struct sw_str context, st
         if (!remote.dir)
             return sw_fail(err, SW_USAGE, "%.*s is a single file and no context", SW_ARG(context));
         if (remote.temp.len) sw_vec_add(&b->temps, sw_strndup(remote.temp.ptr, remote.temp.len));
+        sw_provenance_fetched(b, context, &remote.material);
         path = remote.dir;
     }
     enum sw_code code = read_ignore(b, path, &ignore, err);
@@ -89,6 +90,7 @@ static enum sw_code other(struct sw_stage *s, struct sw_str name, unsigned step,
         o->label = label;
     } else {
         code = open_directory(b, context, label, step, o, err);
+        if (!sw_input_is_remote(context)) sw_provenance_local(b, name);
     }
     if (code) return sw_context(err, "context %.*s", SW_ARG(name));
     sw_map_put(&b->other_sources, sw_arena_str(b->arena, name), o);

@@ -131,6 +131,18 @@ static enum sw_code base_of_files(struct sw_stage *s, struct sw_error *err) {
     return code;
 }
 
+/* What the command line says about what a base brings, and adds to it. */
+static void tweak_base(struct sw_stage *s) {
+    const struct sw_build_tweaks *t = &s->build->options->tweaks;
+    struct sw_container_config *c = &s->config.config;
+    if (s->base == SW_BASE_STAGE) return;
+    if (t->drop_labels) c->labels = (struct sw_pairs){0};
+    for (size_t i = 0; i < t->unset_labels.len; i++)
+        sw_pairs_remove(&c->labels, t->unset_labels.ptr[i]);
+    for (size_t i = 0; i < t->env.len; i++)
+        sw_config_set_env(&s->arena, &c->env, t->env.ptr[i].name, t->env.ptr[i].value);
+}
+
 static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
     struct sw_build *b = s->build;
     struct sw_str text = s->df->from->text;
@@ -213,7 +225,10 @@ static enum sw_code triggers(struct sw_stage *s, struct sw_error *err) {
 static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
     enum sw_code code = load_base(s, err);
     if (code) return at_line(s, s->df->from, err);
-    s->n_base_layers = s->base == SW_BASE_STAGE ? s->base_stage->n_base_layers : s->layers.len;
+    bool staged = s->base == SW_BASE_STAGE;
+    s->n_base_layers = staged ? s->base_stage->n_base_layers : s->layers.len;
+    s->n_base_history = staged ? s->base_stage->n_base_history : s->config.n_history;
+    tweak_base(s);
     s->args = (struct sw_df_vars){.arena = &s->arena};
     /* The stage that this one is built on has declared its ARGs for both. */
     for (size_t i = 0; s->base == SW_BASE_STAGE && i < s->base_stage->args.n; i++) {
@@ -227,12 +242,12 @@ static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
     }
     code = triggers(s, err);
     for (size_t i = 0; i < s->df->n_body && !code; i++) code = execute(s, &s->df->body[i], err);
+    if (code || !s->exported) return code;
     /* The image is made of blobs: those that are elsewhere are fetched, several at once, and those
      * that RUN left as snapshots are archived now. */
-    if (!code && s->exported && !s->build->options->skip_layers)
+    if (sw_makes_image(s->build))
         code = sw_layers_fetch(s->build, s->layers.ptr, s->layers.len, err);
-    for (size_t i = 0; i < s->layers.len && !code && s->exported && !s->build->options->skip_layers;
-         i++)
+    for (size_t i = 0; i < s->layers.len && !code && sw_wants_blobs(s->build); i++)
         code = sw_layer_need_blob(s->build, &s->layers.ptr[i], err);
     return code;
 }

@@ -12,12 +12,15 @@
 #include "base/proc.h"
 #include "build/build.h"
 #include "build/platforms.h"
+#include "cmd/build_attest.h"
 #include "cmd/build_cache.h"
 #include "cmd/build_check.h"
 #include "cmd/build_explain.h"
 #include "cmd/build_input.h"
 #include "cmd/build_output.h"
+#include "cmd/build_peers.h"
 #include "cmd/build_registry.h"
+#include "cmd/build_result.h"
 #include "cmd/remote_common.h"
 #include "cmd/session.h"
 #include "cmd/table.h"
@@ -164,7 +167,7 @@ static enum sw_code parse_platform(struct sw_invocation *inv, struct sw_build_op
     o->platform = o->host;
     size_t n;
     const char *const *values = sw_opt_list(inv, "platform", &n);
-    const char *text = n ? values[0] : NULL;
+    const char *text = n ? values[0] : build_peers_platform(inv);
     if (!text) text = getenv("DOCKER_DEFAULT_PLATFORM");
     if (!text || !*text) return SW_OK;
     struct sw_str rest = sw_str(text), one;
@@ -177,7 +180,8 @@ static enum sw_code parse_platforms(struct sw_invocation *inv, const struct sw_b
                                     struct sw_platform **ret, size_t *ret_n, struct sw_error *err) {
     size_t n_values, n = 0;
     const char *const *values = sw_opt_list(inv, "platform", &n_values);
-    const char *env = getenv("DOCKER_DEFAULT_PLATFORM");
+    const char *env = build_peers_platform(inv);
+    if (!env) env = getenv("DOCKER_DEFAULT_PLATFORM");
     if (!n_values && env && *env) values = &env, n_values = 1;
     struct sw_platform *list = sw_arena_array(inv->arena, PLATFORMS_MAX, sizeof *list);
     for (size_t i = 0; i < n_values; i++) {
@@ -197,47 +201,15 @@ static enum sw_code parse_platforms(struct sw_invocation *inv, const struct sw_b
     return SW_OK;
 }
 
-/* A build for each platform, an index over them; each one's files in a directory of its own. */
-static enum sw_code build_several(struct sw_invocation *inv, const struct sw_build_tools *tools,
-                                  const struct sw_build_options *o,
-                                  const struct sw_platform *platforms, size_t n,
-                                  struct sw_build_output *output, struct sw_build_result *ret,
-                                  struct sw_error *err) {
-    struct sw_build_result *results = sw_arena_array(inv->arena, n, sizeof *results);
-    struct sw_descriptor index;
-    if (output->kind == SW_OUTPUT_TAR)
-        return sw_fail(err, SW_USAGE, "type=tar is for one platform; take type=local or type=oci");
-    enum sw_code code =
-        sw_build_platforms(tools, o, platforms, n, inv->arena, results, &index, err);
-    if (code) return code;
-    *ret = results[0];
-    if (!o->skip_layers) {
-        ret->target = index;
-        ret->config = index.digest;
-        return sw_build_output_write(tools, o, ret, output, err);
-    }
-    for (size_t i = 0; i < n && !code; i++) {
-        struct sw_build_output one = *output;
-        char *name = sw_arena_cstr(inv->arena, sw_platform_format(inv->arena, &platforms[i]));
-        for (char *p = name; *p; p++)
-            if (*p == '/') *p = '_';
-        one.dest = sw_arena_printf(inv->arena, "%s/%s", output->dest, name).ptr;
-        code = sw_build_output_write(tools, o, &results[i], &one, err);
-    }
-    return code;
-}
-
 static enum sw_code parse_compression(struct sw_invocation *inv, struct sw_build_options *o,
                                       struct sw_error *err) {
     const char *kind = sw_opt(inv, "compression");
     uint64_t level = UINT64_MAX;
     o->compression = SW_COMPRESS_GZIP;
     o->compression_level = SW_COMPRESS_LEVEL_DEFAULT;
-    if (kind && !strcmp(kind, "uncompressed"))
-        o->compression = SW_COMPRESS_NONE;
-    else if (kind && !sw_compression_parse(sw_str(kind), &o->compression))
-        return sw_fail(err, SW_USAGE, "--compression %s: want gzip, zstd or uncompressed", kind);
-    enum sw_code code = sw_opt_u64(inv, "compression-level", &level, err);
+    enum sw_code code = SW_OK;
+    if (kind) code = sw_build_compression("--compression", sw_str(kind), o, err);
+    if (!code) code = sw_opt_u64(inv, "compression-level", &level, err);
     if (!code && level != UINT64_MAX) o->compression_level = level > 100 ? 100 : (int)level;
     return code;
 }
@@ -270,20 +242,32 @@ static enum sw_code parse_sandbox(struct sw_invocation *inv, struct sw_build_opt
     return code;
 }
 
+static enum sw_code parse_annotations(struct sw_invocation *inv, struct sw_build_options *o,
+                                      struct sw_error *err) {
+    size_t n;
+    const char *const *values = sw_opt_list(inv, "annotation", &n);
+    for (size_t i = 0; i < n; i++) {
+        enum sw_code code = sw_annotations_add(inv->arena, &o->annotations, sw_str(values[i]), err);
+        if (code) return sw_context(err, "--annotation");
+    }
+    return SW_OK;
+}
+
 static enum sw_code parse_options(struct sw_invocation *inv, struct sw_build_options *o,
                                   struct sw_error *err) {
     uint64_t jobs = 0;
     size_t n;
     o->args = pairs_of(inv, "build-arg", true);
     o->labels = pairs_of(inv, "label", false);
-    o->annotations = pairs_of(inv, "annotation", false);
     enum sw_code code = read_arg_files(inv, &o->args, err);
+    if (!code) code = parse_annotations(inv, o, err);
     if (!code) code = parse_platform(inv, o, err);
     if (!code) code = parse_secrets(inv, o, err);
     if (!code) code = parse_contexts(inv, o, err);
     if (!code) code = parse_compression(inv, o, err);
     if (!code) code = parse_sandbox(inv, o, err);
     if (!code) code = sw_opt_u64(inv, "jobs", &jobs, err);
+    if (!code) code = build_peers_parse(inv, o, err);
     if (code) return code;
     o->jobs = jobs > 256 ? 256 : (unsigned)jobs;
     o->target = sw_str(sw_opt(inv, "target"));
@@ -314,42 +298,6 @@ static enum sw_code parse_options(struct sw_invocation *inv, struct sw_build_opt
 
 /* ---- results ---- */
 
-static enum sw_code write_iidfile(const char *path, const struct sw_digest *id,
-                                  struct sw_error *err) {
-    char text[SW_DIGEST_TEXT_MAX];
-    return sw_write_file_at(AT_FDCWD, path, 0644, sw_digest_format(id, text), err);
-}
-
-static enum sw_code write_metadata(struct sw_invocation *inv, const char *path,
-                                   const struct sw_build_options *o,
-                                   const struct sw_build_result *result, struct sw_error *err) {
-    SW_BUF struct sw_buf text;
-    struct sw_json_writer w;
-    sw_buf_init(&text, 0);
-    sw_json_writer_init(&w, &text, SW_JSON_INDENT);
-    sw_json_begin_object(&w);
-    sw_json_put_digest(&w, "containerimage.config.digest", &result->config);
-    sw_json_key(&w, "containerimage.descriptor");
-    sw_descriptor_to_json(&w, &result->target);
-    sw_json_put_digest(&w, "containerimage.digest", &result->target.digest);
-    if (o->tags.len) {
-        SW_BUF struct sw_buf names;
-        sw_buf_init(&names, 0);
-        for (size_t i = 0; i < o->tags.len; i++) {
-            struct sw_reference ref;
-            enum sw_code code = sw_reference_parse(inv->arena, o->tags.ptr[i], &ref, err);
-            if (code) return code;
-            sw_reference_default_tag(&ref);
-            sw_buf_addf(&names, "%s%.*s", i ? "," : "",
-                        SW_ARG(sw_reference_format(inv->arena, &ref)));
-        }
-        sw_json_put_str(&w, "image.name", sw_buf_str(&names));
-    }
-    sw_json_end_object(&w);
-    sw_buf_add_char(&text, '\n');
-    return sw_write_file_at(AT_FDCWD, path, 0644, sw_buf_str(&text), err);
-}
-
 /* The lines of the Dockerfile around the one that an error names, that line marked. */
 static void print_excerpt(const struct sw_build_options *o, const struct sw_error *err) {
     size_t name_len = strlen(o->dockerfile_name);
@@ -372,7 +320,6 @@ static enum sw_code push_all(struct sw_invocation *inv, const struct sw_build_op
                              struct sw_session *session, struct remote_lazy *lazy,
                              struct sw_error *err) {
     enum sw_code code = SW_OK;
-    if (!o->tags.len) return sw_fail(err, SW_USAGE, "--push needs a name: --tag");
     if (!lazy->remote) code = remote_open(inv, &lazy->remote, err);
     for (size_t i = 0; i < o->tags.len && !code; i++) {
         struct sw_copy_result result;
@@ -383,151 +330,169 @@ static enum sw_code push_all(struct sw_invocation *inv, const struct sw_build_op
     return code;
 }
 
-static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
-    struct sw_build_options o = {.context = inv->args[0]};
-    struct sw_build_output output = {0};
-    struct sw_platform *platforms = NULL;
-    size_t n_platforms = 0;
+/* What a build was asked for. */
+struct request {
+    struct sw_build_options o;
+    struct sw_build_outputs outputs;
+    struct build_sbom sbom;
+    struct sw_platform *platforms;
+    size_t n_platforms;
+    struct sw_strs notes; /* to be said once progress is shown */
     enum build_call call;
     bool json;
-    struct sw_df_warnings warnings;
-    enum sw_code code = build_call_parse(inv, &call, &json, err);
-    if (!code) code = parse_options(inv, &o, err);
-    if (!code) code = parse_platforms(inv, &o, &platforms, &n_platforms, err);
-    if (!code) code = sw_build_output_parse(inv, &output, err);
-    if (code) return code;
-    o.skip_layers = output.kind == SW_OUTPUT_LOCAL || output.kind == SW_OUTPUT_TAR;
+};
 
+/* Of several platforms each has a directory of its own, or files with its name. */
+static enum sw_code write_files(struct sw_invocation *inv, const struct sw_build_tools *tools,
+                                const struct request *q, const struct build_results *r,
+                                const struct sw_build_output *output, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < r->n && !code; i++) {
+        struct sw_build_output one = *output;
+        char *name = sw_arena_cstr(inv->arena, sw_platform_format(inv->arena, &r->platforms[i]));
+        for (char *p = name; *p; p++)
+            if (*p == '/') *p = '_';
+        if (output->one_directory)
+            one.platform = &r->platforms[i];
+        else
+            one.dest = sw_arena_printf(inv->arena, "%s/%s", output->dest, name).ptr;
+        code = sw_build_output_write(tools, &q->o, &r->list[i], &one, err);
+    }
+    return code;
+}
+
+static enum sw_code write_outputs(struct sw_invocation *inv, const struct sw_build_tools *tools,
+                                  const struct request *q, const struct build_results *r,
+                                  struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    for (size_t i = 0; i < q->outputs.n && !code; i++) {
+        const struct sw_build_output *output = &q->outputs.list[i];
+        struct sw_build_result result = r->list[0];
+        result.target = r->target;
+        code = output->kind == SW_OUTPUT_LOCAL && r->n > 1
+                   ? write_files(inv, tools, q, r, output, err)
+                   : sw_build_output_write(tools, &q->o, &result, output, err);
+    }
+    return code;
+}
+
+/* A build, or one for each platform and an index over them. */
+static enum sw_code build_all(struct sw_invocation *inv, const struct sw_build_tools *tools,
+                              const struct request *q, struct sw_build_result *list,
+                              struct build_results *ret, struct sw_error *err) {
+    enum sw_code code;
+    *ret = (struct build_results){
+        .list = list, .platforms = q->platforms, .n = q->n_platforms > 1 ? q->n_platforms : 1};
+    if (ret->n > 1) {
+        code = sw_build_platforms(tools, &q->o, q->platforms, ret->n, inv->arena, list,
+                                  &ret->target, err);
+    } else {
+        code = sw_build_run(tools, &q->o, inv->arena, list, err);
+        ret->target = list[0].target;
+    }
+    return code ? code : write_outputs(inv, tools, q, ret, err);
+}
+
+static enum sw_code check_request(const struct request *q, struct sw_error *err) {
+    const struct sw_build_options *o = &q->o;
+    bool index = q->n_platforms > 1 || sw_attest_wanted(&o->attest);
+    if (!index && (sw_annotations_has(&o->annotations, SW_ANNOTATE_INDEX) ||
+                   sw_annotations_has(&o->annotations, SW_ANNOTATE_INDEX_DESCRIPTOR)))
+        return sw_fail(err, SW_USAGE,
+                       "an annotation is for the index, and an image of one platform has none");
+    if (q->outputs.push && !o->tags.len)
+        return sw_fail(err, SW_USAGE, "--push needs a name: --tag");
+    for (size_t i = 0; i < q->outputs.n; i++)
+        if (q->outputs.list[i].kind == SW_OUTPUT_TAR && q->n_platforms > 1)
+            return sw_fail(err, SW_USAGE,
+                           "type=tar is for one platform; take type=local or type=oci");
+    return SW_OK;
+}
+
+static enum sw_code parse_request(struct sw_invocation *inv, struct request *q,
+                                  struct sw_error *err) {
+    q->o.context = inv->args[0];
+    enum sw_code code = build_call_parse(inv, &q->call, &q->json, err);
+    if (!code) code = parse_options(inv, &q->o, err);
+    if (!code) code = parse_platforms(inv, &q->o, &q->platforms, &q->n_platforms, err);
+    if (!code) code = sw_build_outputs_parse(inv, &q->o, &q->outputs, &q->notes, err);
+    if (!code) code = build_attest_parse(inv, &q->o, &q->sbom, &q->notes, err);
+    return code ? code : check_request(q, err);
+}
+
+/* Builds, writes, pushes; *ret_list as many results as there are platforms. */
+static enum sw_code execute(struct sw_invocation *inv, struct request *q,
+                            struct sw_session *session, struct sw_build_result *list,
+                            struct build_results *ret, struct sw_error *err) {
+    struct sw_build_tools tools = {.store = session->store,
+                                   .pool = session->pool,
+                                   .progress = session->progress,
+                                   .userns = &session->userns};
+    REMOTE_LAZY struct remote_lazy lazy = {0};
+    remote_lazy_init(&lazy, inv);
+    struct sw_build_registry registry = sw_build_registry_over(&lazy);
+    q->o.registry = &registry;
+    q->sbom.session = session;
+    q->sbom.epoch_s = q->o.epoch_s;
+    build_attest_vcs(inv, &q->o);
+    for (size_t i = 0; i < q->notes.len; i++)
+        sw_progress_warn(session->progress, "%.*s", SW_ARG(q->notes.ptr[i]));
+    enum sw_code code = build_all(inv, &tools, q, list, ret, err);
+    if (!code && q->outputs.push) code = push_all(inv, &q->o, session, &lazy, err);
+    q->o.registry = NULL;
+    return code;
+}
+
+static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
+    struct request q = {0};
+    struct sw_build_options *o = &q.o;
+    struct sw_df_warnings warnings;
+    enum sw_code code = parse_request(inv, &q, err);
+    if (!code) code = build_peers_logfile(inv, err);
+    if (code) return code;
     SW_SESSION struct sw_session session = {0};
     code = sw_session_open(inv, SW_SESSION_ROOT | SW_SESSION_POOL | SW_SESSION_PROGRESS, &session,
                            err);
     if (code) return code;
     BUILD_INPUT struct build_input input = {0};
-    code = build_input_open(&input, inv, &session, &o, err);
+    code = build_input_open(&input, inv, &session, o, err);
     if (code) return code;
-    if (call != BUILD_CALL_BUILD) {
-        code = build_call(inv, &session, &o, call, json, err);
-        if (code == SW_SYNTAX) print_excerpt(&o, err);
+    if (q.call != BUILD_CALL_BUILD) {
+        code = build_call(inv, &session, o, q.call, q.json, err);
+        if (code == SW_SYNTAX) print_excerpt(o, err);
         return code;
     }
     /* What is wrong beyond warnings, the build itself says. */
-    if (build_check(inv, &session, &o, &warnings, err)) warnings = (struct sw_df_warnings){0};
+    if (build_check(inv, &session, o, &warnings, err)) warnings = (struct sw_df_warnings){0};
     code = build_warnings_refuse(&warnings, err);
     if (code) {
         sw_progress_free(session.progress);
         session.progress = NULL;
-        print_excerpt(&o, err);
+        print_excerpt(o, err);
         return code;
     }
-    struct sw_build_tools tools = {.store = session.store,
-                                   .pool = session.pool,
-                                   .progress = session.progress,
-                                   .userns = &session.userns};
-    REMOTE_LAZY struct remote_lazy lazy = {0};
-    remote_lazy_init(&lazy, inv);
-    struct sw_build_registry registry = sw_build_registry_over(&lazy);
-    o.registry = &registry;
-    struct sw_build_result result;
-    if (n_platforms > 1) {
-        code = build_several(inv, &tools, &o, platforms, n_platforms, &output, &result, err);
-    } else {
-        code = sw_build_run(&tools, &o, inv->arena, &result, err);
-        if (!code) code = sw_build_output_write(&tools, &o, &result, &output, err);
-    }
-    if (!code && sw_opt_flag(inv, "push")) code = push_all(inv, &o, &session, &lazy, err);
+    size_t n = q.n_platforms ? q.n_platforms : 1;
+    struct sw_build_result *list = sw_arena_array(inv->arena, n, sizeof *list);
+    struct build_results results;
+    code = execute(inv, &q, &session, list, &results, err);
     sw_progress_free(session.progress);
     session.progress = NULL;
-    if (o.explain)
-        sw_build_explain(&o, &result, !strcmp(sw_opt(inv, "explain"), "json"), inv->color_err,
+    if (o->explain)
+        sw_build_explain(o, &list[0], !strcmp(sw_opt(inv, "explain"), "json"), inv->color_err,
                          inv->arena);
     if (code) {
-        if (!sw_opt_flag(inv, "quiet") && code != SW_CANCELLED) print_excerpt(&o, err);
+        if (!sw_opt_flag(inv, "quiet") && code != SW_CANCELLED) print_excerpt(o, err);
         return code;
     }
     if (!sw_opt_flag(inv, "quiet")) build_warnings_print(&warnings);
-    const char *file = sw_opt(inv, "iidfile");
-    if (file) code = write_iidfile(file, &result.config, err);
-    file = sw_opt(inv, "metadata-file");
-    if (!code && file) code = write_metadata(inv, file, &o, &result, err);
-    if (!code && sw_opt_flag(inv, "quiet") && !o.skip_layers) {
+    code = build_result_files(inv, o, &results, err);
+    if (!code && sw_opt_flag(inv, "quiet") && !o->skip_layers) {
         char text[SW_DIGEST_TEXT_MAX];
-        printf("%s\n", sw_digest_format(&result.config, text).ptr);
+        struct sw_digest id = build_result_id(&results);
+        printf("%s\n", sw_digest_format(&id, text).ptr);
     }
     return code;
 }
-
-const struct sw_option sw_build_options_table[] = {
-    {"tag", 't', "NAME", "name for the image", SW_OPT_LIST, NULL, NULL},
-    {"push", 0, NULL, "send the image to the registries of its names", 0, NULL, NULL},
-    REMOTE_OPTIONS,
-    {"file", 'f', "FILE", "the Dockerfile; - for standard input (default: PATH/Dockerfile)", 0,
-     NULL, NULL},
-    {"target", 0, "STAGE", "stage to build (default: the last)", 0, NULL, NULL},
-    {"build-arg", 0, "NAME[=VALUE]", "value of an ARG", SW_OPT_LIST, NULL, NULL},
-    {"build-arg-file", 0, "FILE", "values of ARGs, a NAME=VALUE a line", SW_OPT_LIST, NULL, NULL},
-    {"build-context", 0, "NAME=VALUE",
-     "a further context: a directory, oci-layout://DIR, docker-image://REF, a URL, target:STAGE",
-     SW_OPT_LIST, NULL, NULL},
-    {"platform", 0, "PLATFORM[,...]",
-     "platform of the result, such as linux/arm64; several give an index", SW_OPT_LIST, NULL, NULL},
-    {"output", 'o', "SPEC",
-     "further output: type=oci|docker|local|tar,dest=PATH; a path alone is type=local", 0, NULL,
-     NULL},
-    {"load", 0, NULL, "keep the image in the local store (always done)", 0, NULL, NULL},
-    {"no-cache", 0, NULL, "execute every step", 0, NULL, NULL},
-    {"no-cache-filter", 0, "STAGE", "execute every step of these stages", SW_OPT_LIST, NULL, NULL},
-    {"fail-on-miss", 0, NULL, "fail where a step is not in the cache", 0, NULL, NULL},
-    {"cache-from", 0, "SPEC",
-     "take steps from there: type=registry,ref=REF; type=local,src=DIR; or a reference alone",
-     SW_OPT_LIST, NULL, NULL},
-    {"cache-to", 0, "SPEC",
-     "keep steps there: type=registry,ref=REF; type=local,dest=DIR; type=inline; more: "
-     "mode=min|max, ignore-error=BOOL",
-     SW_OPT_LIST, NULL, NULL},
-    {"explain", 0, "FORM", "say of each step whether the cache had it, and why not",
-     SW_OPT_OPTIONAL, "text", "text|json"},
-    {"secret", 0, "id=ID,src=FILE|env=NAME", "a secret for RUN --mount=type=secret", SW_OPT_LIST,
-     NULL, NULL},
-    {"ssh", 0, "default|ID=SOCKET", "an agent's socket for RUN --mount=type=ssh", SW_OPT_LIST, NULL,
-     NULL},
-    {"label", 0, "NAME=VALUE", "a label for the image", SW_OPT_LIST, NULL, NULL},
-    {"annotation", 0, "NAME=VALUE", "an annotation for the manifest", SW_OPT_LIST, NULL, NULL},
-    {"format", 0, "FORMAT", "document types of the image", 0, NULL, "oci|docker"},
-    {"compression", 0, "KIND", "of layers", 0, NULL, "gzip|zstd|uncompressed"},
-    {"compression-level", 0, "N", "of layers; 0 stores", 0, NULL, NULL},
-    {"source-date-epoch", 0, "SECONDS", "no file and no document is younger (SOURCE_DATE_EPOCH)", 0,
-     NULL, NULL},
-    {"timestamp", 0, "SECONDS", "the same, as buildah calls it", SW_OPT_HIDDEN, NULL, NULL},
-    {"ignorefile", 0, "FILE", "instead of .dockerignore", 0, NULL, NULL},
-    {"network", 0, "MODE", "network of RUN", 0, NULL, "default|host|none|private"},
-    {"add-host", 0, "NAME:IP", "a line of /etc/hosts in RUN", SW_OPT_LIST, NULL, NULL},
-    {"ulimit", 0, "NAME=SOFT[:HARD]", "a resource limit in RUN", SW_OPT_LIST, NULL, NULL},
-    {"shm-size", 0, "SIZE", "size of /dev/shm in RUN", 0, NULL, NULL},
-    {"memory", 'm', "SIZE", "memory of each RUN", 0, NULL, NULL},
-    {"allow", 0, "ENTITLEMENT", "what RUN may ask for: security.insecure, network.host",
-     SW_OPT_LIST, NULL, NULL},
-    {"store-cap", 0, "SIZE",
-     "most bytes that the store may have; what was not used for longest goes (SLIPWAY_STORE_CAP)",
-     0, NULL, NULL},
-    {"jobs", 0, "N", "RUN steps at once (default: processors)", 0, NULL, NULL},
-    {"progress", 0, "MODE", "how progress is shown (BUILDKIT_PROGRESS)", 0, NULL,
-     "auto|plain|tty|rawjson|quiet|none"},
-    {"check", 0, NULL, "check the Dockerfile and do not build; status 1 on any warning", 0, NULL,
-     NULL},
-    {"call", 0, "METHOD", "check, outline or targets instead of a build; add ,format=json", 0, NULL,
-     NULL},
-    {"quiet", 'q', NULL, "print only the image ID", 0, NULL, NULL},
-    {"iidfile", 0, "FILE", "write the image ID there", 0, NULL, NULL},
-    {"metadata-file", 0, "FILE", "write digests and names there, as JSON", 0, NULL, NULL},
-    {"pull", 0, "POLICY", "when to ask registries for base images",
-     SW_OPT_OPTIONAL | SW_OPT_IGNORED, "always", NULL},
-    {"layers", 0, NULL, "buildah's: layers are always cached", SW_OPT_IGNORED, NULL, NULL},
-    {"rm", 0, NULL, "docker's: nothing is left to remove", SW_OPT_IGNORED, NULL, NULL},
-    {"force-rm", 0, NULL, "docker's: nothing is left to remove", SW_OPT_IGNORED, NULL, NULL},
-    {"isolation", 0, "KIND", "buildah's: RUN is always in a sandbox", SW_OPT_IGNORED, NULL, NULL},
-    {"builder", 0, "NAME", "docker's: there is one builder", SW_OPT_IGNORED, NULL, NULL},
-    {NULL},
-};
 
 const struct sw_command sw_cmd_build = {
     .name = "build",

@@ -207,6 +207,7 @@ enum sw_code build_input_open(struct build_input *in, struct sw_invocation *inv,
     if (in->remote.dir) {
         o->context = in->remote.dir;
         o->epoch_s = in->remote.time_s;
+        if (in->remote.material.hex.len) o->attest.context = &in->remote.material;
         code = find_remote_dockerfile(inv, o, &dockerfile, err);
         if (!code) code = find_ignore(inv, o, dockerfile, err);
     } else {

@@ -1,9 +1,11 @@
-/* build -o: where else the result goes. Floor 7. */
+/* build -o: where else the result goes, and what it looks like there. Floor 7. */
 #ifndef SW_CMD_BUILD_OUTPUT_H
 #define SW_CMD_BUILD_OUTPUT_H
 
 #include "build/build.h"
 #include "cmd/command.h"
+
+#define BUILD_OUTPUTS_MAX 16
 
 enum sw_output_kind {
     SW_OUTPUT_NONE, /* the store alone */
@@ -16,11 +18,27 @@ enum sw_output_kind {
 
 struct sw_build_output {
     enum sw_output_kind kind;
-    const char *dest; /* "-" for standard output */
+    const char *dest;                   /* "-" for standard output */
+    struct sw_str attestation_prefix;   /* of files */
+    bool one_directory;                 /* several platforms in one (platform-split=false) */
+    const struct sw_platform *platform; /* one of several, for names of files; NULL: the only one */
 };
 
-SW_NODISCARD enum sw_code sw_build_output_parse(struct sw_invocation *inv,
-                                                struct sw_build_output *ret, struct sw_error *err);
+struct sw_build_outputs {
+    struct sw_build_output list[BUILD_OUTPUTS_MAX];
+    size_t n;
+    bool push; /* type=registry, push=true */
+};
+
+/* Keys about the image (name, compression, annotations ...) go to o, which has the command line's
+ * other options already. Notes for the user go to notes. */
+SW_NODISCARD enum sw_code sw_build_outputs_parse(struct sw_invocation *inv,
+                                                 struct sw_build_options *o,
+                                                 struct sw_build_outputs *ret,
+                                                 struct sw_strs *notes, struct sw_error *err);
+/* "gzip", "zstd", "uncompressed"; estargz is refused with words. where: for messages. */
+SW_NODISCARD enum sw_code sw_build_compression(const char *where, struct sw_str word,
+                                               struct sw_build_options *o, struct sw_error *err);
 SW_NODISCARD enum sw_code sw_build_output_write(const struct sw_build_tools *tools,
                                                 const struct sw_build_options *options,
                                                 const struct sw_build_result *result,

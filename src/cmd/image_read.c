@@ -11,6 +11,18 @@ static enum sw_code read_blob(struct sw_store *store, const struct sw_digest *di
     return sw_blob_read(store, digest, SW_OCI_DOCUMENT_MAX, to, err);
 }
 
+/* An image with attestations is an index; where it has but one image, that one is meant, whatever
+ * machine it is for. */
+static const struct sw_descriptor *only_image(const struct sw_index *index) {
+    const struct sw_descriptor *found = NULL;
+    for (size_t i = 0; i < index->n_manifests; i++) {
+        if (sw_descriptor_is_attestation(&index->manifests[i])) continue;
+        if (found) return NULL;
+        found = &index->manifests[i];
+    }
+    return found;
+}
+
 enum sw_code sw_image_read(struct sw_store *store, struct sw_arena *arena, struct sw_str what,
                            struct sw_image_read *ret, struct sw_error *err) {
     SW_BUF struct sw_buf bytes;
@@ -27,6 +39,7 @@ enum sw_code sw_image_read(struct sw_store *store, struct sw_arena *arena, struc
         code = sw_index_parse(arena, sw_buf_str(&bytes), ret->image.target.media_type, &index, err);
         if (code) return code;
         const struct sw_descriptor *best = sw_index_choose(&index, &here);
+        if (!best) best = only_image(&index);
         if (!best)
             return sw_fail(err, SW_NOT_FOUND, "%.*s has no image for this machine, only for %.*s",
                            SW_ARG(what), SW_ARG(sw_index_platforms(arena, &index)));

@@ -1,4 +1,5 @@
 #include "cmd/image_read.h"
+#include "cmd/inspect_attest.h"
 #include "cmd/inspect_place.h"
 #include "cmd/render.h"
 #include "cmd/table.h"
@@ -26,7 +27,9 @@ static enum sw_code describe(struct sw_invocation *inv, struct sw_store *store, 
     struct sw_image_read image;
     struct sw_strs names = {0};
     enum sw_code code = sw_image_read(store, inv->arena, sw_str(word), &image, err);
+    struct inspect_attested attested;
     if (!code) code = names_of(inv, store, &image.image.target.digest, &names, err);
+    if (!code) code = inspect_attested_find(store, inv->arena, &image, &attested, err);
     if (code) return code;
     const struct sw_image_config *c = &image.config;
     char text[SW_DIGEST_TEXT_MAX];
@@ -53,8 +56,9 @@ static enum sw_code describe(struct sw_invocation *inv, struct sw_store *store, 
     sw_json_end_array(w);
     sw_json_end_object(w);
     sw_json_put_pairs(w, "Annotations", &image.manifest.annotations);
+    code = inspect_attested_put(inv, store, w, &attested, err);
     sw_json_end_object(w);
-    return SW_OK;
+    return code;
 }
 
 /* docker's form: an array of what is in the store. */
@@ -121,10 +125,13 @@ const struct sw_command sw_cmd_inspect = {
         "oci:DIRECTORY[:TAG], "
         "oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME] are read where they are. Those are "
         "shown with skopeo's fields: Name Digest MediaType RepoTags Created Labels Architecture Os "
-        "Env Layers LayersData Annotations.",
+        "Env Layers LayersData Annotations.\n\n"
+        "Attestations that were built with an image of the store are listed; .SBOM.SPDX and "
+        ".Provenance.SLSA are their content for --format.",
     .examples = "  slipway inspect app:1.0\n"
                 "  slipway inspect --format '{{.Config.Cmd}}' app:1.0\n"
                 "  slipway inspect --format '{{.Digest}}' docker://registry.example.org/app:1.0\n"
+                "  slipway inspect --format '{{json .SBOM.SPDX}}' app:1.0\n"
                 "  slipway inspect --raw oci-archive:app.tar",
     .options = options,
     .min_args = 1,
