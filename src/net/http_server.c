@@ -7,7 +7,8 @@
  *    libmicrohttpd must never read what is left of a body as the next request.
  * 2. A connection is in the list of its server as long as its descriptor is open, so that the
  *    watchdog can shut a descriptor down without meeting a reused one.
- * 3. While a job runs the connection is suspended: nobody else touches the exchange.
+ * 3. While a job runs or a body is held the connection is suspended: libmicrohttpd does not touch
+ *    the exchange.
  */
 #include "net/http_server.h"
 
@@ -34,57 +35,8 @@
 #define CONNECTION_MEMORY ((size_t)96 << 10) /* headers at most, and the read buffer of uploads */
 #define EXCHANGE_MEMORY ((size_t)64 << 20)   /* a manifest of 4 MiB read into a tree */
 #define DRAIN_MAX ((uint64_t)1 << 20)        /* of a refused body, so that the reply is seen */
-#define REPLY_HEADERS_MAX 24
 #define BACKLOG 1024
-#define DEFER_QUEUE 4096
-
-enum conn_phase { CONN_HEAD, CONN_RECEIVING, CONN_WORKING, CONN_SENDING };
-
-struct conn {
-    struct sw_server *server;
-    struct conn *prev, *next;
-    int fd;
-    _Atomic int phase;        /* enum conn_phase */
-    _Atomic int64_t since_ns; /* when the phase began */
-    uint64_t window_bytes;    /* the watchdog's: the kernel's count when its window began */
-    int64_t window_ns;
-};
-
-enum phase { PHASE_START, PHASE_HEAD, PHASE_BODY, PHASE_END, PHASE_REPLIED };
-
-struct sw_exchange_internal {
-    struct sw_exchange x;
-    struct sw_server *server;
-    struct conn *conn;
-    struct MHD_Connection *connection;
-    enum phase phase;
-    struct MHD_Response *response;
-    struct {
-        const char *name;
-        char *value;
-    } headers[REPLY_HEADERS_MAX];
-    unsigned n_headers;
-    bool close;
-    void (*job)(void *context, struct sw_exchange *x);
-    bool head_done;
-};
-
-struct sw_server {
-    struct sw_server_handler handler;
-    struct MHD_Daemon *daemon;
-    struct sw_server_tls *tls;
-    struct sw_pool *defer_pool;
-    struct sw_group *defer_group;
-    unsigned port;
-    int64_t head_timeout_ns, window_ns;
-    uint64_t window_bytes_min;
-    pthread_mutex_t lock; /* of the list */
-    struct conn *conns;
-    unsigned n_conns;
-    pthread_t watchdog;
-    pthread_cond_t stop_cond;
-    bool stopping, watchdog_runs;
-};
+#define CONNECTIONS 4096
 
 /* ---- replies ---- */
 
@@ -99,7 +51,7 @@ void sw_reply_header(struct sw_exchange *x, const char *name, struct sw_str valu
 
 void sw_reply_close(struct sw_exchange *x) { x->internal->close = true; }
 
-static void set_response(struct sw_exchange *x, int status, uint64_t size, struct MHD_Response *r) {
+void set_response(struct sw_exchange *x, int status, uint64_t size, struct MHD_Response *r) {
     struct sw_exchange_internal *e = x->internal;
     if (e->response) MHD_destroy_response(e->response);
     e->response = r;
@@ -133,29 +85,6 @@ void sw_reply_length(struct sw_exchange *x, int status, uint64_t len) {
     set_response(x, status, len, MHD_create_response_from_callback(len, 1, no_bytes, NULL, NULL));
 }
 
-struct stream {
-    struct sw_reply_source source;
-};
-static ssize_t stream_read(void *context, uint64_t offset, char *to, size_t len) {
-    struct stream *s = context;
-    ptrdiff_t n = s->source.read(s->source.context, offset, to, len);
-    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
-}
-static void stream_free(void *context) {
-    struct stream *s = context;
-    if (s->source.free) s->source.free(s->source.context);
-    free(s);
-}
-
-void sw_reply_stream(struct sw_exchange *x, int status, uint64_t len,
-                     const struct sw_reply_source *source) {
-    struct stream *s = sw_malloc(sizeof *s);
-    s->source = *source;
-    set_response(
-        x, status, len,
-        MHD_create_response_from_callback(len, (size_t)256 << 10, stream_read, s, stream_free));
-}
-
 struct sw_str sw_exchange_header(const struct sw_exchange *x, const char *name) {
     const char *value = NULL;
     size_t len = 0;
@@ -167,7 +96,7 @@ struct sw_str sw_exchange_header(const struct sw_exchange *x, const char *name) 
 
 /* ---- one exchange ---- */
 
-static void conn_enter(struct conn *c, enum conn_phase phase) {
+void conn_enter(struct conn *c, enum conn_phase phase) {
     if (!c) return;
     atomic_store_explicit(&c->since_ns, sw_now_mono_ns(), memory_order_relaxed);
     atomic_store_explicit(&c->phase, phase, memory_order_release);
@@ -261,26 +190,6 @@ static enum MHD_Result queue(struct sw_exchange_internal *e) {
     return MHD_queue_response(e->connection, (unsigned)x->status, e->response);
 }
 
-static void run_job(void *argument) {
-    struct sw_exchange_internal *e = argument;
-    void (*job)(void *, struct sw_exchange *) = e->job;
-    e->job = NULL;
-    job(e->server->handler.context, &e->x);
-    MHD_resume_connection(e->connection);
-}
-
-void sw_exchange_defer(struct sw_exchange *x, void (*job)(void *, struct sw_exchange *)) {
-    x->internal->job = job;
-}
-
-static bool deferred(struct sw_exchange_internal *e) {
-    if (!e->job) return false;
-    conn_enter(e->conn, CONN_WORKING);
-    MHD_suspend_connection(e->connection);
-    sw_group_submit(e->server->defer_group, run_job, e);
-    return true;
-}
-
 /* The headers are there; called again when a job that head asked for has ended. */
 static enum MHD_Result on_head(struct sw_exchange_internal *e, const char *version) {
     struct sw_exchange *x = &e->x;
@@ -294,7 +203,7 @@ static enum MHD_Result on_head(struct sw_exchange_internal *e, const char *versi
             return queue(e);
         }
         e->server->handler.head(e->server->handler.context, x);
-        if (deferred(e)) return MHD_YES;
+        if (work_deferred(e)) return MHD_YES;
     }
     e->phase = PHASE_BODY;
     conn_enter(e->conn, x->has_length || x->chunked ? CONN_RECEIVING : CONN_WORKING);
@@ -317,16 +226,17 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     }
     if (e->phase == PHASE_HEAD) return on_head(e, version);
     if (e->phase == PHASE_BODY && *upload_size) {
-        e->x.body_received += *upload_size;
-        if (!e->x.status) s->handler.body(s->handler.context, &e->x, upload, *upload_size);
-        *upload_size = 0;
+        size_t taken = *upload_size;
+        if (!e->x.status) taken = s->handler.body(s->handler.context, &e->x, upload, taken);
+        e->x.body_received += taken;
+        *upload_size -= taken;
         return MHD_YES;
     }
     if (e->phase == PHASE_BODY) {
         e->phase = PHASE_END;
         conn_enter(e->conn, CONN_WORKING);
         if (!e->x.status) s->handler.end(s->handler.context, &e->x);
-        if (deferred(e)) return MHD_YES;
+        if (work_deferred(e)) return MHD_YES;
     }
     if (e->phase == PHASE_END) return queue(e);
     return MHD_YES;
@@ -337,13 +247,20 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     struct sw_exchange_internal *e = *state;
     struct sw_server *s = context;
     if (!e) return;
+    bool kept = false, complete = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    struct conn *conn = e->conn;
+    struct MHD_Response *response = e->response;
     *state = NULL;
-    if (e->head_done)
-        s->handler.done(s->handler.context, &e->x, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    if (e->response) MHD_destroy_response(e->response);
-    conn_enter(e->conn, CONN_HEAD);
-    sw_arena_done(&e->x.arena);
-    free(e);
+    /* The handler may free a kept exchange before its done() returns. */
+    if (e->head_done) kept = s->handler.done(s->handler.context, &e->x, complete);
+    if (response) MHD_destroy_response(response);
+    conn_enter(conn, CONN_HEAD);
+    if (!kept) sw_exchange_free(&e->x);
+}
+
+void sw_exchange_free(struct sw_exchange *x) {
+    sw_arena_done(&x->arena);
+    free(x->internal);
 }
 
 /* ---- connections and the watchdog ---- */
@@ -510,7 +427,7 @@ static struct MHD_Daemon *start_daemon(struct sw_server *s, const struct sw_serv
     ITEM(MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL);
     ITEM(MHD_OPTION_THREAD_POOL_SIZE, or_default(o->threads, 16), NULL);
     ITEM(MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL);
-    ITEM(MHD_OPTION_CONNECTION_LIMIT, or_default(o->connections_max, 4096), NULL);
+    ITEM(MHD_OPTION_CONNECTION_LIMIT, or_default(o->connections_max, CONNECTIONS), NULL);
     ITEM(MHD_OPTION_CONNECTION_TIMEOUT, or_default(o->idle_timeout_s, 120), NULL);
     ITEM(MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL);
     if (o->connections_per_ip)
@@ -539,6 +456,7 @@ enum sw_code sw_server_start(const struct sw_server_options *o, struct sw_server
     s->window_bytes_min =
         (uint64_t)or_default(o->speed_window_s, 60) * or_default(o->speed_min, 512);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->work.lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&s->stop_cond, &attr);
@@ -546,8 +464,8 @@ enum sw_code sw_server_start(const struct sw_server_options *o, struct sw_server
     if (o->tls_cert) code = sw_server_tls_new(o->tls_cert, o->tls_key, &s->tls, err);
     if (!code) code = listen_on(o->address, &fd, &s->port, err);
     if (!code) {
-        s->defer_pool = sw_pool_new(or_default(o->defer_threads, 2), DEFER_QUEUE);
-        s->defer_group = sw_group_new(s->defer_pool);
+        work_start(&s->work, or_default(o->slow_threads, 2), or_default(o->io_threads, 16),
+                   2 * or_default(o->connections_max, CONNECTIONS) + 16);
         s->daemon = start_daemon(s, o, fd);
         if (!s->daemon)
             code = sw_fail(err, SW_IO, "starting the HTTP server on %s", o->address);
@@ -601,11 +519,11 @@ void sw_server_stop(struct sw_server *s, unsigned grace_ms) {
         pthread_join(s->watchdog, NULL);
     }
     /* Jobs end first: libmicrohttpd refuses to stop with suspended connections. */
-    sw_group_free(s->defer_group);
-    sw_pool_free(s->defer_pool);
+    work_end(&s->work);
     if (s->daemon) MHD_stop_daemon(s->daemon);
     sw_server_tls_free(s->tls);
     pthread_cond_destroy(&s->stop_cond);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->work.lock);
     free(s);
 }

@@ -1,8 +1,9 @@
 /* HTTP/1.1 server: epoll and a pool of threads, TLS, zero-copy files, bounded everywhere.
  *
  * Floor 3. libmicrohttpd behind this file alone. The handler's functions are called on any thread
- * of the pool, but never at once for one exchange. They must not wait long: what does (a password
- * hash) goes through sw_exchange_defer().
+ * that serves connections, but never at once for one exchange. Such a thread serves many
+ * connections, so they must not wait: what waits for a disk, a lock or a peer, or computes for
+ * long, goes to other threads with sw_exchange_defer() or sw_exchange_run().
  *
  *     head --> body* --> end --> (the reply is sent) --> done
  *
@@ -43,12 +44,14 @@ struct sw_server_handler {
     void *context;
     /* The headers are there. Replying here refuses the body. */
     void (*head)(void *context, struct sw_exchange *x);
-    /* A piece of the body; not called after a reply. */
-    void (*body)(void *context, struct sw_exchange *x, const void *bytes, size_t len);
+    /* A piece of the body; not called after a reply. Returns how much of it was taken: less than
+     * len after sw_exchange_hold() alone. */
+    size_t (*body)(void *context, struct sw_exchange *x, const void *bytes, size_t len);
     /* The body is complete. Replies, or defers to a job that does. Not called after a reply. */
     void (*end)(void *context, struct sw_exchange *x);
-    /* The exchange is over; complete says whether everything was received and sent. */
-    void (*done)(void *context, struct sw_exchange *x, bool complete);
+    /* The exchange is over; complete says whether everything was received and sent. True keeps x
+     * and its arena (not its headers) until sw_exchange_free(). */
+    bool (*done)(void *context, struct sw_exchange *x, bool complete);
 };
 
 /* Zero stands for the default. Strings are copied. */
@@ -63,7 +66,8 @@ struct sw_server_options {
     unsigned idle_timeout_s;     /* 120: without any byte */
     unsigned speed_window_s;     /* 60: after so long below speed_min, the peer is let go */
     unsigned speed_min;          /* 512 bytes a second */
-    unsigned defer_threads;      /* 2 */
+    unsigned slow_threads;       /* 2, for SW_WORK_SLOW */
+    unsigned io_threads;         /* 16, for SW_WORK_IO */
     struct sw_server_handler handler;
 };
 
@@ -79,9 +83,22 @@ void sw_server_stop(struct sw_server *s, unsigned grace_ms);
 /* A request header, any case; ptr NULL when it was not sent. */
 struct sw_str sw_exchange_header(const struct sw_exchange *x, const char *name);
 
-/* Runs job(context, x) on a thread of its own, then goes on: with end or the body where the job
- * did not reply. At most one at a time, from head or end. */
-void sw_exchange_defer(struct sw_exchange *x, void (*job)(void *context, struct sw_exchange *x));
+/* Threads besides those that serve connections: some that compute (password hashes), some that
+ * wait (for disks, stores, databases), so that neither waits for the other. */
+enum sw_work { SW_WORK_SLOW, SW_WORK_IO };
+/* Runs job(context, x) on such a thread, then goes on: with end or the body where the job did not
+ * reply. One at a time, from head, end, or such a job. */
+void sw_exchange_defer(struct sw_exchange *x, enum sw_work kind,
+                       void (*job)(void *context, struct sw_exchange *x));
+/* Runs job(argument) on such a thread besides the exchange; it must end before x is freed. */
+void sw_exchange_run(struct sw_exchange *x, enum sw_work kind, void (*job)(void *argument),
+                     void *argument);
+/* From body: nothing more is received until sw_exchange_go_on(), which any thread may call, but
+ * only after this returned. */
+void sw_exchange_hold(struct sw_exchange *x);
+void sw_exchange_go_on(struct sw_exchange *x);
+/* An exchange that done() kept. */
+void sw_exchange_free(struct sw_exchange *x);
 
 /* Headers come before the reply; name and value are copied. A value that no header may have (line
  * breaks) is left out. */
@@ -92,8 +109,8 @@ void sw_reply_bytes(struct sw_exchange *x, int status, struct sw_str bytes);
 void sw_reply_file(struct sw_exchange *x, int status, int fd, uint64_t offset, uint64_t len);
 /* No body, but the length that one would have had (HEAD of what is not opened). */
 void sw_reply_length(struct sw_exchange *x, int status, uint64_t len);
-/* A body that is made while it is sent: read returns bytes at offset, 0 or less to break off. free
- * is called in the end, always. */
+/* A body that is made while it is sent: read (on a thread of SW_WORK_IO) returns bytes at offset,
+ * 0 or less to break off. free is called in the end, always. */
 struct sw_reply_source {
     void *context;
     ptrdiff_t (*read)(void *context, uint64_t offset, char *to, size_t len);

@@ -278,9 +278,8 @@ static void audit(struct call *c) {
         reply_json(q, 200, sw_buf_str(&out));
 }
 
-/* Runs on a thread of its own. */
-static void gc_job(void *context, struct sw_exchange *x) {
-    struct request *q = x->state;
+static void collect(struct request *q) {
+    struct sw_exchange *x = q->x;
     struct sw_registry *r = q->r;
     struct sw_gc_options o = {.now_s = q->now_s, .grace_s = r->options.gc_grace_s};
     struct sw_gc_report g;
@@ -308,7 +307,7 @@ static void gc_job(void *context, struct sw_exchange *x) {
 
 static void gc(struct call *c) {
     if (sw_str_is(c->q->x->method, "POST"))
-        sw_exchange_defer(c->q->x, gc_job);
+        collect(c->q);
     else
         reply_method_not_allowed(c->q);
 }

@@ -320,7 +320,7 @@ static void basic(struct request *q, struct sw_str user, struct sw_str password)
         }
     }
     q->password = sw_arena_str(&q->x->arena, password);
-    sw_exchange_defer(q->x, verify_job);
+    sw_exchange_defer(q->x, SW_WORK_SLOW, verify_job);
 }
 
 void authenticate(struct request *q) {
@@ -527,7 +527,7 @@ static void post_password(struct request *q, struct sw_str form) {
     q->hash = password_hash_of(q, user);
     if (q->hash && sw_policy_principal(q->policy, user, &q->who, &q->err)) q->hash = NULL;
     q->password = password;
-    sw_exchange_defer(q->x, post_password_job);
+    sw_exchange_defer(q->x, SW_WORK_SLOW, post_password_job);
 }
 
 static void post_refresh(struct request *q, struct sw_str form) {
@@ -583,7 +583,7 @@ void token_post(struct request *q) {
     else if (sw_str_is(grant, "refresh_token"))
         post_refresh(q, form);
     else if (sw_str_is(grant, "urn:ietf:params:oauth:grant-type:token-exchange"))
-        sw_exchange_defer(q->x, oidc_job);
+        sw_exchange_defer(q->x, SW_WORK_IO, oidc_job);
     else
         oauth_refused(q, 400, "unsupported_grant_type");
 }

@@ -38,6 +38,11 @@
 #define SW_REG_ACCOUNT_MAX 128
 /* Uploads open at once in one server: each may hold a descriptor. */
 #define SW_REG_UPLOADS_MAX 1024
+/* Buffers of 256 KiB that bytes wait in between a connection and the store: two for each of 48
+ * uploads that really move, 24 MiB in all. */
+#define SW_REG_INTAKE_BUFFERS 96
+/* A body that is stored by the thread that received it. */
+#define SW_REG_SMALL_BODY ((uint64_t)64 << 10)
 /* Pieces of an upload to an S3 store: 5 MiB at least, 10,000 of them at most. */
 #define SW_REG_S3_PART ((size_t)16 << 20)
 #define SW_REG_S3_PARTS_MAX 10000

@@ -81,6 +81,7 @@ enum sw_code sw_registry_open(const struct sw_registry_options *o, struct sw_reg
     sw_random_bytes(r->cache_key, sizeof r->cache_key);
     r->policies = sw_policy_cache_new(r->meta);
     r->audit = sw_audit_queue_new(r->meta);
+    r->intake = sw_intake_pool_new();
     r->tokens = token_cache_new();
     r->passwords = password_cache_new();
     r->http = sw_http_new(&(struct sw_http_options){.retries = SW_HTTP_NO_RETRIES});
@@ -93,6 +94,7 @@ void sw_registry_close(struct sw_registry *r) {
     sw_registry_stop(r, 0);
     sw_audit_queue_free(r->audit);
     sw_policy_cache_free(r->policies);
+    sw_intake_pool_free(r->intake);
     token_cache_free(r->tokens);
     password_cache_free(r->passwords);
     rate_table_free(r->rates);

@@ -1,10 +1,12 @@
 /* From HTTP exchanges to the parts that answer them.
  *
- *   head: route, rate, who asks (auth.c) --> authorized_head(): rights; opens uploads, or makes
- *         room for a body of known size
+ *   head: route, rate, who asks (auth.c) --> authorized_head(): rights; opens uploads (elsewhere),
+ *         or makes room for a body of known size
  *   body: into the upload, or into the buffer
- *   end:  the answer
- *   done: access log, metrics, unfinished uploads put aside
+ *   end:  the answer; elsewhere, where it changes anything: that waits for the disk
+ *   done: access log, metrics, unfinished uploads put aside (elsewhere)
+ *
+ * "Elsewhere" is a thread of SW_WORK_IO (net/http_server.h).
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -212,6 +214,11 @@ static bool in_repository(const struct request *q) {
     return q->route.kind >= SW_ROUTE_TAGS && q->route.kind <= SW_ROUTE_REFERRERS;
 }
 
+static void uploads_post_head_job(void *context, struct sw_exchange *x) {
+    uploads_post_head(x->state);
+}
+static void upload_head_job(void *context, struct sw_exchange *x) { upload_head(x->state); }
+
 void authorized_head(struct request *q) {
     struct sw_str m = q->x->method;
     if (q->route.kind == SW_ROUTE_BAD) {
@@ -231,10 +238,12 @@ void authorized_head(struct request *q) {
         reply_error(q, 404, "NOT_FOUND", "there is nothing here");
         return;
     case SW_ROUTE_UPLOADS:
-        uploads_post_head(q);
+        if (sw_str_find(q->x->query, SW_STR("digest=")) != SIZE_MAX)
+            sw_exchange_defer(q->x, SW_WORK_IO, uploads_post_head_job);
         return;
     case SW_ROUTE_UPLOAD:
-        if (sw_str_is(m, "PATCH") || sw_str_is(m, "PUT")) upload_head(q);
+        if (sw_str_is(m, "PATCH") || sw_str_is(m, "PUT"))
+            sw_exchange_defer(q->x, SW_WORK_IO, upload_head_job);
         return;
     case SW_ROUTE_MANIFEST:
         if (sw_str_is(m, "PUT")) take_body(q, SW_REG_MANIFEST_MAX);
@@ -282,10 +291,10 @@ static void on_head(void *context, struct sw_exchange *x) {
     authenticate(q);
 }
 
-static void on_body(void *context, struct sw_exchange *x, const void *bytes, size_t len) {
+static size_t on_body(void *context, struct sw_exchange *x, const void *bytes, size_t len) {
     struct request *q = x->state;
     if (q->upload) {
-        upload_body(q, bytes, len);
+        return upload_body(q, bytes, len);
     } else if (q->wants_body) {
         sw_buf_add_bytes(&q->body, bytes, len);
         if (q->body.len > q->body_max || q->body.overflow)
@@ -293,6 +302,7 @@ static void on_body(void *context, struct sw_exchange *x, const void *bytes, siz
                         q->route.kind == SW_ROUTE_MANIFEST ? "MANIFEST_INVALID" : "SIZE_INVALID",
                         "at most %llu bytes", (unsigned long long)q->body_max);
     }
+    return len;
 }
 
 static void upload_dispatch(struct request *q) {
@@ -307,9 +317,10 @@ static void upload_dispatch(struct request *q) {
         upload_get(q);
 }
 
-static void on_end(void *context, struct sw_exchange *x) {
-    struct request *q = x->state;
+static void answer(struct request *q) {
+    struct sw_exchange *x = q->x;
     struct sw_str m = x->method;
+    if (q->upload) upload_body_end(q);
     switch (q->route.kind) {
     case SW_ROUTE_BASE:
         base_get(q);
@@ -371,6 +382,25 @@ static void on_end(void *context, struct sw_exchange *x) {
     }
 }
 
+static void answer_job(void *context, struct sw_exchange *x) { answer(x->state); }
+
+static void on_end(void *context, struct sw_exchange *x) {
+    struct request *q = x->state;
+    bool waits = in_repository(q)
+                     ? !reading(q)
+                     : q->route.kind == SW_ROUTE_API || q->route.kind == SW_ROUTE_READY;
+    if (waits)
+        sw_exchange_defer(x, SW_WORK_IO, answer_job);
+    else
+        answer(q);
+}
+
+static void abandon_job(void *argument) {
+    struct request *q = argument;
+    upload_abandon(q);
+    sw_exchange_free(q->x);
+}
+
 static void access_log(struct request *q, bool complete, int64_t took_ns) {
     struct sw_buf out SW_BUF = {0};
     struct sw_json_writer w;
@@ -398,12 +428,11 @@ static void access_log(struct request *q, bool complete, int64_t took_ns) {
     if (write(q->r->options.access_log_fd, out.ptr, out.len) < 0) return;
 }
 
-static void on_done(void *context, struct sw_exchange *x, bool complete) {
+static bool on_done(void *context, struct sw_exchange *x, bool complete) {
     struct sw_registry *r = context;
     struct request *q = x->state;
-    if (!q) return;
+    if (!q) return false;
     int64_t took = sw_now_mono_ns() - x->start_ns;
-    if (q->upload) upload_abandon(q);
     if (x->status >= 500) sw_count(r, METRIC_ERRORS, 1);
     if (x->status == 401 || x->status == 403 || x->status == 429) sw_count(r, METRIC_REFUSED, 1);
     sw_count(r, METRIC_BYTES_IN, x->body_received);
@@ -413,6 +442,10 @@ static void on_done(void *context, struct sw_exchange *x, bool complete) {
     if (q->body.cap) explicit_bzero(q->body.ptr, q->body.len); /* forms hold passwords */
     sw_buf_done(&q->body);
     sw_policy_unref(q->policy);
+    q->policy = NULL;
+    bool kept = q->upload != NULL;
+    if (kept) sw_exchange_run(x, SW_WORK_IO, abandon_job, q);
+    return kept;
 }
 
 enum sw_code sw_registry_start(struct sw_registry *r, struct sw_error *err) {

@@ -14,6 +14,7 @@
 #include "registry/access.h"
 #include "registry/audit.h"
 #include "registry/content.h"
+#include "registry/intake.h"
 #include "registry/limits.h"
 #include "registry/registry.h"
 #include "registry/route.h"
@@ -60,6 +61,7 @@ struct sw_registry {
     struct sw_server *server;
     struct sw_http *http; /* webhooks, OIDC keys */
     struct sw_audit_queue *audit;
+    struct sw_intake_pool *intake;
     pthread_mutex_t busy_lock; /* of busy_uploads */
     struct sw_map busy_uploads;
     pthread_t maintenance;
@@ -137,11 +139,12 @@ void password_cache_free(struct password_cache *c);
 SW_NODISCARD enum sw_code oidc_exchange(struct request *q, struct sw_str token,
                                         const struct sw_principal **ret, struct sw_error *err);
 
-/* uploads.c */
+/* uploads.c. All but upload_body() wait for the store: not on a connection's thread. */
 void uploads_post_head(struct request *q);
 void uploads_post(struct request *q);
 void upload_head(struct request *q); /* PATCH and PUT */
-void upload_body(struct request *q, const void *bytes, size_t len);
+size_t upload_body(struct request *q, const void *bytes, size_t len);
+void upload_body_end(struct request *q); /* everything has been received */
 void upload_patch(struct request *q);
 void upload_put(struct request *q);
 void upload_get(struct request *q);

@@ -24,6 +24,7 @@
 
 struct upload {
     struct sw_blob_upload *store; /* NULL once sealed, paused or discarded */
+    struct sw_intake *intake;     /* while a body arrives: the bytes that the store lacks */
     char id[SW_LOCATION_LEN + 1];
     bool has_row, busy, failed, sealed;
     int64_t version;
@@ -135,6 +136,26 @@ static enum sw_code put_aside(struct request *q, struct upload *u) {
 
 /* ---- beginning ---- */
 
+/* On one thread at a time, in order (intake.h). */
+static void put_bytes(void *context, const void *bytes, size_t len) {
+    struct request *q = context;
+    struct upload *u = q->upload;
+    if (u->failed) return;
+    if (len > u->max - u->size) {
+        sw_fail(&q->err, SW_LIMIT, "a blob has at most %llu bytes here",
+                (unsigned long long)u->max);
+    } else {
+        /* The hash first: it fetches from the other thread's cache, which is slow, while it
+         * computes; the store then finds the bytes in its own. */
+        sw_hasher_add(&u->hash, bytes, len);
+        u->size += len;
+        if (!u->store->blobs->ops->append(u->store, bytes, len, &q->err)) return;
+    }
+    /* The space is given back now, the client hears of it at the end of its body. */
+    u->failed = true;
+    drop(q, u);
+}
+
 static bool expected_digest(struct request *q, struct upload *u) {
     struct sw_str text;
     struct sw_error err;
@@ -176,7 +197,9 @@ void uploads_post_head(struct request *q) {
     if (q->r->blobs->ops->create(q->r->blobs, u->id, &u->store, &q->err)) {
         reply_failure(q, "BLOB_UPLOAD_UNKNOWN");
         release(q);
+        return;
     }
+    u->intake = sw_intake_new(q->r->intake, q->x, put_bytes, q);
 }
 
 /* Hashes what the store has beyond the state that was saved: after a crash, or a broken request. */
@@ -283,23 +306,20 @@ void upload_head(struct request *q) {
     if (!chunk_fits(q, u)) {
         (void)!put_aside(q, u);
         release(q);
-    }
-}
-
-void upload_body(struct request *q, const void *bytes, size_t len) {
-    struct upload *u = q->upload;
-    if (u->failed) return;
-    if (len > u->max - u->size) {
-        sw_fail(&q->err, SW_LIMIT, "a blob has at most %llu bytes here",
-                (unsigned long long)u->max);
-    } else if (!u->store->blobs->ops->append(u->store, bytes, len, &q->err)) {
-        sw_hasher_add(&u->hash, bytes, len);
-        u->size += len;
         return;
     }
-    /* The space is given back now, the client hears of it at the end of its body. */
-    u->failed = true;
-    drop(q, u);
+    u->intake = sw_intake_new(q->r->intake, q->x, put_bytes, q);
+}
+
+size_t upload_body(struct request *q, const void *bytes, size_t len) {
+    struct sw_exchange *x = q->x;
+    bool small = x->has_length && x->body_size <= SW_REG_SMALL_BODY;
+    return sw_intake_take(q->upload->intake, bytes, len, small);
+}
+
+void upload_body_end(struct request *q) {
+    sw_intake_finish(q->upload->intake);
+    q->upload->intake = NULL;
 }
 
 /* ---- ending ---- */
@@ -576,6 +596,7 @@ void upload_delete(struct request *q) {
 
 void upload_abandon(struct request *q) {
     struct upload *u = q->upload;
+    upload_body_end(q);
     if (u->store && u->has_row)
         (void)!put_aside(q, u);
     else if (u->store)

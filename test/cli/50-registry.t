@@ -111,6 +111,19 @@ status 'the end' 201 -u "admin:$password" -X PUT "http://$at$location?digest=sha
 is 'the blob' "$(curl -s -u "admin:$password" "http://$at/v2/team/app/blobs/sha256:$digest")" abcdef
 is 'a range of it' "$(curl -s -u "admin:$password" -r 2-3 "http://$at/v2/team/app/blobs/sha256:$digest")" cd
 
+# A body of many buffers, with a length and without one, and one that is larger than what is allowed.
+cat "$slipway" "$slipway" | head -c 3000001 >"$tmp/large"
+large=$(sha256sum "$tmp/large" | cut -d' ' -f1)
+begin() { curl -si -u "admin:$password" -X POST "http://$at/v2/team/app/blobs/uploads/" | tr -d '\r' | sed -n 's/^Location: //p'; }
+status 'a large blob' 201 -u "admin:$password" -T "$tmp/large" "http://$at$(begin)?digest=sha256:$large"
+is 'comes back whole' "$(curl -s -u "admin:$password" "http://$at/v2/team/app/blobs/sha256:$large" | sha256sum | cut -d' ' -f1)" "$large"
+status 'and is deleted' 202 -u "admin:$password" -X DELETE "http://$at/v2/team/app/blobs/sha256:$large"
+location=$(begin)
+status 'the same in chunks' 202 -u "admin:$password" -X PATCH -H 'Transfer-Encoding: chunked' --data-binary "@$tmp/large" "http://$at$location"
+status 'then ended' 201 -u "admin:$password" -X PUT "http://$at$location?digest=sha256:$large"
+is 'comes back whole, too' "$(curl -s -u "admin:$password" "http://$at/v2/team/app/blobs/sha256:$large" | sha256sum | cut -d' ' -f1)" "$large"
+status 'a wrong digest of a large body is 400' 400 -u "admin:$password" -T "$tmp/large" "http://$at$(begin)?digest=sha256:$digest"
+
 # Collection and audit, beside the server.
 like 'a dry run says what would go' "$(manage gc -n --grace 0)" 'would remove'
 status 'and removes nothing' 200 -u "admin:$password" "http://$at/v2/team/app/blobs/sha256:$digest"

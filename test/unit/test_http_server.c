@@ -17,12 +17,37 @@ static void reply_line(struct sw_exchange *x) {
     sw_reply_bytes(x, 200, s);
 }
 static void job(void *context, struct sw_exchange *x) { reply_line(x); }
+static void job_before(void *context, struct sw_exchange *x) {
+    sw_exchange_defer(x, SW_WORK_IO, job);
+}
 static void head(void *context, struct sw_exchange *x) {
     if (sw_str_is(x->path, "/refuse")) sw_reply_bytes(x, 401, SW_STR("no"));
-    if (sw_str_is(x->path, "/later")) sw_exchange_defer(x, job);
+    if (sw_str_is(x->path, "/last")) sw_exchange_defer(x, SW_WORK_SLOW, job_before);
+    if (sw_str_is(x->path, "/later")) sw_exchange_defer(x, SW_WORK_SLOW, job);
 }
-static void body(void *context, struct sw_exchange *x, const void *bytes, size_t len) {}
+/* Takes a "/hold" three bytes at a time, each time when another thread says so. */
+static void go_on(void *argument) { sw_exchange_go_on(argument); }
+static size_t body(void *context, struct sw_exchange *x, const void *bytes, size_t len) {
+    if (!sw_str_is(x->path, "/hold") || len <= 3) return len;
+    sw_exchange_hold(x);
+    sw_exchange_run(x, SW_WORK_IO, go_on, x);
+    return 3;
+}
+/* Three million bytes, each the low byte of its place divided by 1,000. */
+#define STREAM_SIZE 3000000
+static ptrdiff_t stream_read(void *context, uint64_t offset, char *to, size_t len) {
+    const bool *broken = context;
+    if (len > 700000) len = 700000;
+    for (size_t i = 0; i < len; i++) to[i] = (char)((offset + i) / 1000);
+    return *broken && offset > 1000000 ? -1 : (ptrdiff_t)len;
+}
 static void end(void *context, struct sw_exchange *x) {
+    if (sw_str_is(x->path, "/stream") || sw_str_is(x->path, "/broken")) {
+        static bool is[] = {false, true};
+        struct sw_reply_source source = {&is[sw_str_is(x->path, "/broken")], stream_read, NULL};
+        sw_reply_stream(x, 200, STREAM_SIZE, &source);
+        return;
+    }
     if (sw_str_is(x->path, "/file")) {
         sw_reply_file(x, 206, open("/proc/self/exe", O_RDONLY | O_CLOEXEC), 1, 3);
         return;
@@ -30,7 +55,7 @@ static void end(void *context, struct sw_exchange *x) {
     if (sw_str_is(x->path, "/header")) sw_reply_header(x, "X-Bad", sw_str("a\r\nSet-Cookie: b"));
     reply_line(x);
 }
-static void done(void *context, struct sw_exchange *x, bool complete) {}
+static bool done(void *context, struct sw_exchange *x, bool complete) { return false; }
 
 static struct sw_server *server;
 
@@ -49,7 +74,7 @@ static int stop(void **state) {
 
 /* Sends the text and reads until the other side closes, or until all of want has been seen. */
 static struct sw_str talk(const char *request, const char *want) {
-    static char answer[65536];
+    static char answer[STREAM_SIZE + 65536];
     size_t len = 0;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -114,6 +139,27 @@ static void ambiguous_framing_is_refused(void **state) {
 static void deferred_work_replies(void **state) {
     assert_true(has(talk("GET /later HTTP/1.1\r\nHost: h\r\n\r\n", " 0"), "GET /later? 0"));
 }
+static void a_job_may_defer_to_another(void **state) {
+    assert_true(has(talk("GET /last HTTP/1.1\r\nHost: h\r\n\r\n", " 0"), "GET /last? 0"));
+}
+static void a_held_body_arrives_whole(void **state) {
+    struct sw_str s = talk("PUT /hold HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n"
+                           "01234567890123456789GET /next HTTP/1.1\r\nHost: h\r\n\r\n",
+                           "/next?");
+    assert_true(has(s, "PUT /hold? 20"));
+    assert_true(has(s, "GET /next? 0"));
+}
+static void replies_are_made_while_they_are_sent(void **state) {
+    struct sw_str s = talk("GET /stream HTTP/1.0\r\nHost: h\r\n\r\n", NULL);
+    size_t head = sw_str_find(s, SW_STR("\r\n\r\n"));
+    assert_true(head != SIZE_MAX);
+    s = sw_str_from(s, head + 4);
+    assert_int_equal(s.len, STREAM_SIZE);
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] != (char)(i / 1000)) fail_msg("byte %zu is %d", i, s.ptr[i]);
+    s = talk("GET /broken HTTP/1.0\r\nHost: h\r\n\r\n", NULL);
+    assert_true(s.len < STREAM_SIZE);
+}
 static void files_are_sent_in_part(void **state) {
     assert_true(has(talk("GET /file HTTP/1.1\r\nHost: h\r\n\r\n", "ELF"), "\r\n\r\nELF"));
 }
@@ -132,6 +178,9 @@ int main(void) {
         cmocka_unit_test(refusals_never_make_a_body_a_request),
         cmocka_unit_test(ambiguous_framing_is_refused),
         cmocka_unit_test(deferred_work_replies),
+        cmocka_unit_test(a_job_may_defer_to_another),
+        cmocka_unit_test(a_held_body_arrives_whole),
+        cmocka_unit_test(replies_are_made_while_they_are_sent),
         cmocka_unit_test(files_are_sent_in_part),
         cmocka_unit_test(header_values_cannot_add_headers),
         cmocka_unit_test(a_head_that_never_ends_is_cut_off),
