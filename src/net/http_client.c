@@ -222,7 +222,7 @@ static bool status_is_temporary(int status) {
            status == 503 || status == 504;
 }
 
-static bool may_send_again(const struct sw_http_request *q) {
+bool http_may_send_again(const struct sw_http_request *q) {
     return !(http_method_is(q, "POST") || http_method_is(q, "PATCH")) ||
            (q->flags & SW_HTTP_IDEMPOTENT);
 }
@@ -301,13 +301,20 @@ static enum sw_code run(struct http_transfer *t) {
                 continue;
             }
             if (code) return code;
-            if (!status_is_temporary(t->r->status) || !may_send_again(t->request) ||
+            if (!status_is_temporary(t->r->status) || !http_may_send_again(t->request) ||
                 (t->request->flags & SW_HTTP_NO_STATUS_RETRY))
                 return SW_OK;
             pause = retry_after_ms(t->r);
             if (pause > t->http->retry_after_max_ms) return SW_OK;
         } else if (!retry) {
             return code;
+        }
+        /* Where a redirect led may have been good once (signed, for a time): ask again. */
+        if (redirects) {
+            free(t->url);
+            t->url = sw_strdup(t->request->url);
+            t->crossed = false;
+            redirects = 0;
         }
         /* A transfer that moves on, however haltingly, is not given up. */
         if (t->delivered > before) failures = 0;

@@ -74,6 +74,7 @@ void http_handle_give(struct sw_http *http, struct http_handle *h, bool healthy)
 bool http_origin(const char *url, char *to, size_t size);
 bool http_is_insecure(const struct sw_http *http, const char *origin);
 bool http_method_is(const struct sw_http_request *q, const char *method);
+bool http_may_send_again(const struct sw_http_request *q);
 bool http_has_body(const struct sw_http_request *q);
 /* One try: SW_OK when a whole response came. *ret_retry: whether trying again could help. */
 enum sw_code http_perform(struct http_transfer *t, bool *ret_retry);

@@ -160,6 +160,9 @@ static size_t on_read(char *to, size_t size, size_t n, void *context) {
 static int on_seek(void *context, curl_off_t offset, int origin) {
     struct http_transfer *t = context;
     if (origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+    /* libcurl sends again by itself when a kept connection ends early. The server may have taken
+     * what it got: only the caller can know how to go on. */
+    if (t->sent && !http_may_send_again(t->request)) return CURL_SEEKFUNC_FAIL;
     t->sent = (uint64_t)offset;
     return CURL_SEEKFUNC_OK;
 }
@@ -333,8 +336,7 @@ static enum sw_code judge(struct http_transfer *t, CURLcode result, const char *
     if (t->too_many) return sw_fail(t->err, SW_LIMIT, "the response has too many headers");
     if (result == CURLE_OK || (result == CURLE_WRITE_ERROR && t->cut))
         return t->begun ? SW_OK : begin_body(t);
-    bool idempotent = !(http_method_is(q, "POST") || http_method_is(q, "PATCH")) ||
-                      (q->flags & SW_HTTP_IDEMPOTENT);
+    bool idempotent = http_may_send_again(q);
     enum sw_code code = SW_NETWORK;
     const char *advice = "";
     switch (result) {

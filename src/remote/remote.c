@@ -137,8 +137,8 @@ static enum sw_code find_scheme(struct host *h, struct sw_arena *a, struct sw_er
         code = sw_http_do(h->http, &q, &response, err);
         if (code == SW_CANCELLED)
             h->scheme = NULL;
-        else
-            h->scheme = code ? "http" : "https";
+        else /* https that cannot be trusted is https all the same */
+            h->scheme = code && code != SW_DENIED ? "http" : "https";
         if (code != SW_CANCELLED) code = SW_OK;
     }
     pthread_mutex_unlock(&h->lock);
@@ -191,6 +191,8 @@ enum sw_code remote_call(struct sw_remote *r, struct sw_arena *a, const struct c
         if (header.len && ours)
             headers[q.n_headers++] = (struct sw_http_header){SW_STR("Authorization"), header};
         if (c->have) {
+            /* Each piece of a long blob may need a new token. */
+            if (*c->have > q.range_start) i = 0;
             q.range_start = *c->have;
             q.max_body = c->http.max_body - *c->have;
         }

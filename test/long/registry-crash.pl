@@ -4,6 +4,9 @@
 # or torn. Prints TAP.
 #
 #     registry-crash.pl [SLIPWAY [ROUNDS [CLIENTS]]]
+#
+# SERVE: further options of the server, such as "--metadata postgres://... --s3-endpoint ...".
+# ROUND: how many seconds it lives at most (1.2); databases on a busy machine want more.
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
@@ -26,7 +29,7 @@ sub start_server {
     if (!$pid) {
         open STDERR, '>>', "$dir/log";
         exec $slipway, qw(registry serve --open --gc-interval 1 --gc-grace 3),
-            '--data', "$dir/data", '-a', "127.0.0.1:$port", '--port-file', "$dir/port";
+            split(' ', $ENV{SERVE} // ''), '--data', "$dir/data", '-a', "127.0.0.1:$port", '--port-file', "$dir/port";
     }
     for (1 .. 200) {
         if (-s "$dir/port") {
@@ -133,7 +136,7 @@ for my $round (1 .. $rounds) {
         if (!$pid) { srand($round * 1000 + $n); client($n, $round) }
         push @pids, $pid;
     }
-    sleep 0.2 + rand 1;
+    sleep 0.2 + rand(($ENV{ROUND} // 1.2) - 0.2);
     kill KILL => $server;
     waitpid $server, 0;
     kill TERM => @pids;
