@@ -81,6 +81,11 @@ enum sw_code sw_add_checkout(struct sw_stage *s, struct sw_add_repository *repos
     return SW_OK;
 }
 
+bool sw_is_remote(struct sw_arena *arena, struct sw_str source) {
+    struct sw_git_url git;
+    return sw_git_url_parse(arena, source, false, &git) || sw_is_http_url(source);
+}
+
 enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df, struct sw_str source,
                            struct sw_str checksum, unsigned step, struct sw_copy_fetched *ret,
                            struct sw_add_repository *ret_repository, bool *ret_remote,

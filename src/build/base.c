@@ -205,6 +205,12 @@ enum sw_code sw_base_load(struct sw_build *b, struct sw_arena *arena, struct sw_
     bool lazy = false;
     struct sw_str asked = name;
     if (sw_str_starts(name, prefix)) name = sw_str_from(name, prefix.len);
+    *ret_layers = NULL;
+    *ret_n = 0;
+    if (sw_str_is(name, "scratch")) {
+        sw_scratch_config(arena, platform, ret_config);
+        return SW_OK;
+    }
     enum sw_code code = sw_str_starts(name, layout)
                             ? from_layout(b, arena, sw_str_from(name, layout.len), &target, err)
                             : find(b, arena, name, platform, step, &target, &lazy, err);

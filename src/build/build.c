@@ -20,7 +20,7 @@ static enum sw_code parse(struct sw_build *b, struct sw_error *err) {
     return code;
 }
 
-static enum sw_code start(struct sw_build *b, struct sw_stage *s, struct sw_error *err) {
+enum sw_code sw_stage_start(struct sw_stage *s, struct sw_error *err) {
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, STAGE_STACK);
@@ -31,14 +31,30 @@ static enum sw_code start(struct sw_build *b, struct sw_stage *s, struct sw_erro
     return SW_OK;
 }
 
+/* A trigger of a later stage may start an earlier one, so one pass is not always enough. */
+static void join_stages(struct sw_build *b) {
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = 0; i < b->n_stages; i++) {
+            struct sw_stage *s = &b->stages[i];
+            pthread_mutex_lock(&b->lock);
+            bool join = s->started && !s->joined;
+            pthread_mutex_unlock(&b->lock);
+            if (!join) continue;
+            pthread_join(s->thread, NULL);
+            s->joined = again = true;
+        }
+    }
+}
+
 /* Runs every needed stage in a thread of its own and waits for all; the first failure that is not
  * only the echo of another one is the build's. */
 static enum sw_code run_stages(struct sw_build *b, struct sw_error *err) {
     enum sw_code code = SW_OK;
+    pthread_mutex_lock(&b->lock);
     for (size_t i = 0; i < b->n_stages && !code; i++)
-        if (b->stages[i].needed) code = start(b, &b->stages[i], err);
+        if (b->stages[i].needed && !b->stages[i].started) code = sw_stage_start(&b->stages[i], err);
     if (code) {
-        pthread_mutex_lock(&b->lock);
         b->failed = true;
         /* Those that never started must not be waited for. */
         for (size_t i = 0; i < b->n_stages; i++)
@@ -47,10 +63,9 @@ static enum sw_code run_stages(struct sw_build *b, struct sw_error *err) {
                 b->stages[i].done = true;
             }
         pthread_cond_broadcast(&b->changed);
-        pthread_mutex_unlock(&b->lock);
     }
-    for (size_t i = 0; i < b->n_stages; i++)
-        if (b->stages[i].started) pthread_join(b->stages[i].thread, NULL);
+    pthread_mutex_unlock(&b->lock);
+    join_stages(b);
     const struct sw_error *first = NULL;
     for (size_t i = 0; i < b->n_stages && !code; i++) {
         const struct sw_error *e = &b->stages[i].err;

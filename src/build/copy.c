@@ -77,7 +77,14 @@ enum sw_code sw_copy_look_at_dest(struct sw_copy_planner *p, struct sw_str path,
     return code;
 }
 
-/* The directories above a path: as they are, or new ones of the owner asked for. */
+/* What --chmod makes of a directory that has no counterpart in the source: a number is its mode,
+ * too, without the special bits; clauses change a mode, and there is none to change. */
+static uint32_t new_directory_mode(const struct sw_copy_planner *p) {
+    const struct sw_df_chmod *chmod = p->spec->chmod;
+    return chmod && chmod->octal && !p->unpacking ? chmod->mode & 0777 : 0755;
+}
+
+/* The directories above a path: as they are, or new ones of the owner and mode asked for. */
 enum sw_code sw_copy_add_parents(struct sw_copy_planner *p, struct sw_str path,
                                  struct sw_error *err) {
     for (size_t i = 0; i < path.len; i++) {
@@ -90,7 +97,7 @@ enum sw_code sw_copy_add_parents(struct sw_copy_planner *p, struct sw_str path,
             return sw_fail(err, SW_SYNTAX, "cannot copy to /%.*s: /%.*s is not a directory",
                            SW_ARG(path), SW_ARG(dir));
         if (!node.type) {
-            node = (struct sw_node){.type = SW_TAR_DIR, .mode = 0755};
+            node = (struct sw_node){.type = SW_TAR_DIR, .mode = new_directory_mode(p)};
             if (p->spec->has_owner) {
                 node.uid = p->spec->uid;
                 node.gid = p->spec->gid;
@@ -113,10 +120,13 @@ static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_pat
                              const struct sw_node *found, struct sw_str dest,
                              struct sw_error *err) {
     struct sw_node node = *found, there;
-    if (!node.type) {
+    bool is_socket = !node.type;
+    if (is_socket && !p->source->clear_owners) {
         p->copy->skipped++;
         return SW_OK;
     }
+    /* A socket of a context is an empty file in the image, as with BuildKit. */
+    if (is_socket) node.type = SW_TAR_FILE;
     enum sw_code code = sw_copy_look_at_dest(p, dest, &there, err);
     if (code) return code;
     if (there.type == SW_TAR_DIR)
@@ -126,7 +136,7 @@ static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_pat
     struct sw_item *item;
     code = sw_copy_add_item(p, dest, &node, &item, err);
     if (code) return code;
-    item->source = p->source;
+    if (!is_socket) item->source = p->source;
     item->source_path = source_path;
     p->copy->bytes += node.size;
     return SW_OK;
@@ -188,7 +198,7 @@ static struct sw_str base_name(struct sw_str path) {
 
 struct target {
     struct sw_str path; /* resolved, clean */
-    bool is_dir;        /* it is one, or is written with a slash at the end */
+    bool is_dir; /* it is one, is written with a slash at the end, or became one by a source */
 };
 
 /* The directories of a source path, as --parents makes them in the destination. */
@@ -211,7 +221,7 @@ static enum sw_code add_source_parents(struct sw_copy_planner *p, struct sw_str 
 
 /* One source that exists. pivot: bytes of source_path that --parents leaves out. */
 static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_path, size_t pivot,
-                               const struct target *target, struct sw_error *err) {
+                               struct target *target, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_source *s = p->source;
     struct sw_str real;
@@ -228,9 +238,9 @@ static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_p
     }
     if (node.type == SW_TAR_DIR) {
         if (!p->spec->parents) code = sw_copy_add_parents(p, dest, err);
+        target->is_dir = true;
         return code ? code : add_tree(p, real, &node, dest, SW_STR(""), !p->spec->parents, 0, err);
     }
-    if (excluded(p, base_name(source_path))) return SW_OK;
     if (p->spec->unpack && node.type == SW_TAR_FILE) {
         bool done;
         code = sw_copy_add_archive(p, real, &node, dest, &done, err);
@@ -238,6 +248,7 @@ static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_p
     }
     if (!p->spec->parents) {
         if (target->is_dir) dest = sw_path_join(arena, dest, base_name(source_path));
+        p->copy->onto_target += !target->is_dir;
         code = sw_copy_add_parents(p, dest, err);
         if (code) return code;
     }
@@ -246,7 +257,7 @@ static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_p
 
 /* Walks below dir for paths that match the pattern; a directory that matches is taken whole. */
 static enum sw_code add_matches(struct sw_copy_planner *p, struct sw_str dir, struct sw_str pattern,
-                                size_t pivot, const struct target *target, unsigned *matches,
+                                size_t pivot, struct target *target, unsigned *matches,
                                 struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_source *s = p->source;
@@ -295,7 +306,7 @@ static size_t pivot_of(struct sw_arena *arena, struct sw_str written, struct sw_
 }
 
 static enum sw_code add_path(struct sw_copy_planner *p, struct sw_str written,
-                             const struct target *target, struct sw_error *err) {
+                             struct target *target, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_str clean;
     while (written.len && written.ptr[0] == '/') written = sw_str_from(written, 1);
@@ -323,7 +334,7 @@ static enum sw_code add_path(struct sw_copy_planner *p, struct sw_str written,
 
 /* What was fetched: a file under its name, or what a directory holds. */
 static enum sw_code add_fetched(struct sw_copy_planner *p, const struct sw_copy_fetched *f,
-                                const struct target *target, struct sw_error *err) {
+                                struct target *target, struct sw_error *err) {
     struct sw_str dest = target->path;
     struct sw_node node = f->node;
     bool done = false;
@@ -338,6 +349,7 @@ static enum sw_code add_fetched(struct sw_copy_planner *p, const struct sw_copy_
         if (code || done) return code;
     }
     if (target->is_dir) dest = sw_path_join(&p->copy->arena, dest, f->name);
+    p->copy->onto_target += !target->is_dir;
     code = sw_copy_add_parents(p, dest, err);
     return code ? code : add_leaf(p, f->path, &node, dest, err);
 }
@@ -346,6 +358,7 @@ static enum sw_code add_file(struct sw_copy_planner *p, const struct sw_copy_fil
                              const struct target *target, struct sw_error *err) {
     struct sw_str dest = target->path;
     if (target->is_dir) dest = sw_path_join(&p->copy->arena, dest, file->name);
+    p->copy->onto_target += !target->is_dir;
     enum sw_code code = sw_copy_add_parents(p, dest, err);
     if (code) return code;
     p->source = NULL;

@@ -20,7 +20,7 @@
 #include "store/snapshot.h"
 
 /* Of the keys: another version where the same sources come to other entries. */
-#define SW_COPY_KEY_VERSION "3"
+#define SW_COPY_KEY_VERSION "4"
 
 struct sw_copy_file { /* from memory: a heredoc */
     struct sw_str name;
@@ -79,6 +79,7 @@ struct sw_copy {
     size_t n;
     uint64_t bytes;                          /* of all files */
     unsigned skipped;                        /* sockets, which no archive can hold */
+    unsigned onto_target;                    /* files whose path is the destination itself */
     SW_VEC(struct sw_unarchived *) archives; /* that items come from; owned */
 };
 

@@ -190,7 +190,10 @@ static enum sw_code add_dest(struct placer *pl, struct sw_error *err) {
         code = sw_fail(err, SW_SYNTAX, "cannot unpack to /%.*s: it is not a directory",
                        SW_ARG(pl->dest));
     if (code || !pl->dest.len) return code;
-    return sw_copy_add_parents(pl->p, sw_path_join(pl->arena, pl->dest, SW_STR("x")), err);
+    pl->p->unpacking = true;
+    code = sw_copy_add_parents(pl->p, sw_path_join(pl->arena, pl->dest, SW_STR("x")), err);
+    pl->p->unpacking = false;
+    return code;
 }
 
 /* Puts what fd holds into the destination. */

@@ -9,6 +9,7 @@ struct sw_copy_planner {
     struct sw_copy *copy;
     const struct sw_copy_spec *spec;
     struct sw_source *source; /* of what is being added; borrowed */
+    bool unpacking;           /* an archive's destination: --chmod is not for the way to it */
     SW_VEC(struct sw_item) items;
 };
 

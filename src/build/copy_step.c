@@ -146,6 +146,9 @@ static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instru
         struct sw_str *path = &c->paths[c->n_paths];
         bool remote = false;
         code = sw_df_expand_word(&s->arena, &lex, df->sources.items[i], path, err);
+        if (!code && in->kind == SW_DF_COPY && sw_is_remote(&s->arena, *path))
+            return sw_fail(err, SW_SYNTAX, "\"%.*s\" is a URL, which is for ADD and not for COPY",
+                           SW_ARG(*path));
         if (!code && in->kind == SW_DF_ADD)
             code = sw_add_remote(s, df, *path, checksum, step, &c->fetched[c->n_fetched],
                                  &c->repositories[c->n_fetched], &remote, err);
@@ -166,6 +169,25 @@ static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instru
     return SW_OK;
 }
 
+/* Who --chown or USER means, from the image so far. */
+static enum sw_code find_owner(struct sw_stage *s, const struct sw_df_instruction *in,
+                               struct sw_str text, uint32_t *ret_uid, uint32_t *ret_gid,
+                               struct sw_error *err) {
+    struct sw_source *view;
+    struct sw_str unknown;
+    enum sw_code code = sw_stage_view(s, &view, err);
+    if (!code)
+        code = sw_owner_find(s->layers.len ? view : NULL, &s->arena, text, ret_uid, ret_gid,
+                             &unknown, err);
+    if (!code && unknown.ptr)
+        sw_progress_warn(s->build->tools->progress,
+                         "%s:%u: the image does not know \"%.*s\"; what %.*s makes belongs to 0 "
+                         "instead",
+                         s->build->options->dockerfile_name, in->span.line, SW_ARG(unknown),
+                         SW_ARG(in->name));
+    return code;
+}
+
 /* All flags but --chown, whose names are the image's to say. */
 static enum sw_code expand_flags(struct sw_stage *s, const struct sw_df_copy *df,
                                  struct sw_copy_inputs *c, struct sw_error *err) {
@@ -179,10 +201,10 @@ static enum sw_code expand_flags(struct sw_stage *s, const struct sw_df_copy *df
     }
     if (df->chmod.ptr) {
         code = sw_df_expand_word(&s->arena, &lex, df->chmod, &text, err);
-        if (!code) code = sw_df_chmod_parse(text, &c->chmod, err);
+        if (!code && text.len) code = sw_df_chmod_parse(text, &c->chmod, err);
         if (code) return sw_context(err, "--chmod=%.*s", SW_ARG(df->chmod));
         c->mode = text;
-        c->spec.chmod = &c->chmod;
+        if (text.len) c->spec.chmod = &c->chmod;
     }
     if (df->exclude.n) {
         code = sw_ignore_compile(&s->arena, df->exclude.items, df->exclude.n, &c->exclude, err);
@@ -192,40 +214,28 @@ static enum sw_code expand_flags(struct sw_stage *s, const struct sw_df_copy *df
     return SW_OK;
 }
 
-static enum sw_code find_owner(struct sw_stage *s, const struct sw_df_copy *df,
-                               struct sw_copy_inputs *c, struct sw_error *err) {
-    struct sw_source *view;
-    if (!c->owner.len) return SW_OK;
-    enum sw_code code = sw_stage_view(s, &view, err);
-    if (!code) code = sw_owner_find(view, &s->arena, c->owner, &c->spec.uid, &c->spec.gid, err);
-    if (code) return sw_context(err, "--chown=%.*s", SW_ARG(df->chown));
-    c->spec.has_owner = true;
-    return SW_OK;
-}
-
 static enum sw_code expand_dest(struct sw_stage *s, const struct sw_df_copy *df, struct sw_str *ret,
                                 struct sw_error *err) {
     struct sw_df_lex lex = sw_stage_lex(s);
     struct sw_str dest;
     enum sw_code code = sw_df_expand_word(&s->arena, &lex, df->dest, &dest, err);
     if (code) return code;
-    bool slash =
-        sw_str_ends(dest, SW_STR("/")) || sw_str_is(dest, ".") || sw_str_ends(dest, SW_STR("/."));
+    /* "" and "." are the working directory, also where --link does not look whether it is one. */
+    bool slash = !dest.len || sw_str_is(dest, ".") || sw_str_ends(dest, SW_STR("/")) ||
+                 sw_str_ends(dest, SW_STR("/."));
     struct sw_str joined = sw_df_workdir_join(&s->arena, s->config.config.working_dir, dest);
     *ret = slash && !sw_str_is(joined, "/") ? sw_arena_printf(&s->arena, "%.*s/", SW_ARG(joined))
                                             : joined;
-    if (df->sources.n + df->n_files > 1 && !slash)
-        return sw_fail(err, SW_SYNTAX,
-                       "with more than one source, the destination must be a directory and end "
-                       "with \"/\": write \"%.*s/\"",
-                       SW_ARG(dest));
     return SW_OK;
 }
 
 /* What the plan is made from, read as far as planning needs it. */
 static enum sw_code open_inputs(struct sw_stage *s, const struct sw_df_instruction *in,
                                 unsigned step, struct sw_copy_inputs *c, struct sw_error *err) {
-    enum sw_code code = find_owner(s, &in->copy, c, err);
+    enum sw_code code = SW_OK;
+    c->spec.has_owner = c->owner.len > 0;
+    if (c->owner.len) code = find_owner(s, in, c->owner, &c->spec.uid, &c->spec.gid, err);
+    if (code) return sw_context(err, "--chown=%.*s", SW_ARG(in->copy.chown));
     for (size_t i = 0; i < c->n_fetched && !code; i++)
         if (c->repositories[i].commit.ptr) {
             struct sw_str asked = c->repositories[i].commit;
@@ -256,6 +266,12 @@ static enum sw_code plan_and_make(struct sw_stage *s, const struct sw_df_instruc
     if (!code && copy.skipped)
         sw_progress_warn(b->tools->progress, "%s:%u: %u sockets were not copied",
                          b->options->dockerfile_name, in->span.line, copy.skipped);
+    if (!code && copy.onto_target > 1)
+        sw_progress_warn(b->tools->progress,
+                         "%s:%u: %u files were copied to %.*s one over the other; for a directory "
+                         "write \"%.*s/\"",
+                         b->options->dockerfile_name, in->span.line, copy.onto_target,
+                         SW_ARG(c->spec.dest), SW_ARG(c->spec.dest));
     return code;
 }
 
@@ -283,6 +299,34 @@ static void note(struct sw_stage *s, const struct sw_df_instruction *in,
         actions[p.n_actions++] =
             (struct sw_provenance_action){.dest = dest, .content = c->files[i].content};
     sw_provenance_step(s, &p);
+}
+
+/* "COPY --chown=1:2 a b /dest": sources and flags with their variables expanded. */
+static enum sw_code history_text(struct sw_stage *s, const struct sw_df_instruction *in,
+                                 struct sw_str *ret, struct sw_error *err) {
+    const struct sw_df_copy *df = &in->copy;
+    struct sw_df_lex lex = sw_stage_lex(s);
+    struct sw_str text;
+    enum sw_code code = SW_OK;
+    SW_BUF struct sw_buf b;
+    sw_buf_init(&b, 1 << 20);
+    sw_buf_add_text(&b, sw_df_kind_name(in->kind));
+    if (df->parents) sw_buf_add_text(&b, " --parents");
+    const struct sw_str flags[] = {df->chown, df->chmod};
+    for (size_t i = 0; i < 2 && !code; i++) {
+        if (!flags[i].ptr) continue;
+        code = sw_df_expand_word(&s->arena, &lex, flags[i], &text, err);
+        if (!code && text.len) sw_buf_addf(&b, " --%s=%.*s", i ? "chmod" : "chown", SW_ARG(text));
+    }
+    for (size_t i = 0; i < df->sources.n && !code; i++) {
+        code = sw_df_expand_word(&s->arena, &lex, df->sources.items[i], &text, err);
+        if (!code) sw_buf_addf(&b, " %.*s", SW_ARG(text));
+    }
+    for (size_t i = 0; i < df->n_files; i++) sw_buf_addf(&b, " <<%.*s", SW_ARG(df->files[i].name));
+    if (!code) code = sw_df_expand_word(&s->arena, &lex, df->dest, &text, err);
+    if (!code) sw_buf_addf(&b, " %.*s", SW_ARG(text));
+    *ret = sw_arena_str(&s->arena, sw_buf_str(&b));
+    return code ? code : sw_buf_check(&b, "the history", err);
 }
 
 static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *in, unsigned step,
@@ -316,10 +360,9 @@ static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *
     if (!code && hit) *ret_cached = true;
     if (!code && !hit) code = plan_and_make(s, in, step, &c, ret_cached, &empty, err);
     if (!code) note(s, in, &c);
-    if (!code)
-        code = sw_stage_add_history(s, sw_arena_printf(&s->arena, "%.*s", SW_ARG(in->text)), empty,
-                                    err);
-    return code;
+    struct sw_str text;
+    if (!code) code = history_text(s, in, &text, err);
+    return code ? code : sw_stage_add_history(s, text, empty, err);
 }
 
 enum sw_code sw_step_copy(struct sw_stage *s, const struct sw_df_instruction *in,
@@ -333,18 +376,18 @@ enum sw_code sw_step_copy(struct sw_stage *s, const struct sw_df_instruction *in
 
 /* ---- WORKDIR ---- */
 
-static enum sw_code make_workdir(struct sw_stage *s, struct sw_str dir,
-                                 const struct sw_digest *inputs, bool *ret_cached, bool *ret_empty,
-                                 struct sw_error *err) {
+static enum sw_code make_workdir(struct sw_stage *s, const struct sw_df_instruction *in,
+                                 struct sw_str dir, const struct sw_digest *inputs,
+                                 bool *ret_cached, bool *ret_empty, struct sw_error *err) {
     SW_COPY struct sw_copy copy;
     struct sw_source *view;
     struct sw_cache_plan plan = {0};
     uint32_t uid = 0, gid = 0;
     sw_copy_init(&copy);
-    enum sw_code code = sw_stage_view(s, &view, err);
+    enum sw_code code = SW_OK;
     /* The directory belongs to the USER so far, as with BuildKit. */
-    if (!code && s->config.config.user.len)
-        code = sw_owner_find(view, &s->arena, s->config.config.user, &uid, &gid, err);
+    if (s->config.config.user.len) code = find_owner(s, in, s->config.config.user, &uid, &gid, err);
+    if (!code) code = sw_stage_view(s, &view, err);
     if (!code)
         code = sw_copy_plan_dirs(&copy, view, dir, uid, gid, s->build->options->epoch_s, err);
     if (!code) code = sw_step_layer(s, &copy, &plan, ret_cached, ret_empty, err);
@@ -371,7 +414,7 @@ static enum sw_code do_workdir(struct sw_stage *s, const struct sw_df_instructio
     }
     if (!code && hit) *ret_cached = true;
     if (!code && !hit)
-        code = make_workdir(s, dir, has_key ? &inputs : NULL, ret_cached, &empty, err);
+        code = make_workdir(s, in, dir, has_key ? &inputs : NULL, ret_cached, &empty, err);
     if (!code && !empty && s->build->provenance) {
         struct sw_provenance_action *made = SW_NEW(&s->arena, struct sw_provenance_action);
         made->dest = dir;

@@ -30,7 +30,8 @@ static enum sw_code set_globals(struct sw_build *b, struct sw_error *err) {
     struct sw_df_platform host = df_platform(&b->options->host);
     struct sw_df_platform target = df_platform(&b->options->platform);
     b->globals = (struct sw_df_vars){.arena = b->arena};
-    sw_df_args_automatic(&b->globals, &host, &target, b->options->target,
+    sw_df_args_automatic(&b->globals, &host, &target,
+                         sw_df_target_name(b->file, b->options->target),
                          (struct sw_df_env){override, b});
     struct sw_df_lex lex = {.env = sw_df_vars_env(&b->globals), .escape = b->file->escape};
     for (size_t i = 0; i < b->file->n_globals; i++) {
@@ -102,29 +103,56 @@ static enum sw_code plan_base(struct sw_build *b, struct sw_stage *s, struct sw_
     return SW_OK;
 }
 
+/* ---- what is needed ---- */
+
+static enum sw_code need(struct sw_build *b, struct sw_stage *s, struct sw_error *err);
+
 /* Marks what a --from needs. */
-static void need_from(struct sw_build *b, struct sw_stage *s, struct sw_str from);
-
-static void need(struct sw_build *b, struct sw_stage *s) {
-    if (s->needed) return;
-    s->needed = true;
-    if (s->base_stage) need(b, s->base_stage);
-    for (size_t i = 0; i < s->df->n_body; i++) {
-        const struct sw_df_instruction *in = &s->df->body[i];
-        if (in->kind == SW_DF_COPY && in->copy.from.ptr) need_from(b, s, in->copy.from);
-        for (size_t k = 0; in->kind == SW_DF_RUN && k < in->run.n_mounts; k++)
-            if (in->run.mounts[k].from.ptr) need_from(b, s, in->run.mounts[k].from);
-    }
-}
-
-static void need_from(struct sw_build *b, struct sw_stage *s, struct sw_str from) {
+static enum sw_code need_from(struct sw_build *b, struct sw_stage *s, struct sw_str from,
+                              struct sw_error *err) {
     struct sw_str context = sw_named_context(b, from), prefix = SW_STR("target:");
     if (context.ptr) {
-        if (!sw_str_starts(context, prefix)) return;
+        if (!sw_str_starts(context, prefix)) return SW_OK;
         from = sw_str_from(context, prefix.len);
     }
+    enum sw_code code = sw_df_from_check(b->file, from, s->index, err);
+    if (code) return code;
     const struct sw_df_stage *other = sw_df_stage_find(b->file, from, s->index);
-    if (other) need(b, &b->stages[other->index]);
+    return other ? need(b, &b->stages[other->index], err) : SW_OK;
+}
+
+static enum sw_code need_by(struct sw_build *b, struct sw_stage *s,
+                            const struct sw_df_instruction *in, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    if (in->kind == SW_DF_COPY && in->copy.from.ptr) code = need_from(b, s, in->copy.from, err);
+    for (size_t k = 0; !code && in->kind == SW_DF_RUN && k < in->run.n_mounts; k++)
+        if (in->run.mounts[k].from.ptr) code = need_from(b, s, in->run.mounts[k].from, err);
+    return code;
+}
+
+static enum sw_code need(struct sw_build *b, struct sw_stage *s, struct sw_error *err) {
+    enum sw_code code = SW_OK;
+    if (s->needed) return SW_OK;
+    s->needed = true;
+    if (s->base_stage) code = need(b, s->base_stage, err);
+    for (size_t i = 0; i < s->df->n_body && !code; i++) {
+        const struct sw_df_instruction *in = &s->df->body[i];
+        code = need_by(b, s, in, err);
+        if (code) return sw_stage_at_line(s, in, err);
+    }
+    return code;
+}
+
+enum sw_code sw_plan_trigger(struct sw_stage *s, const struct sw_df_instruction *in,
+                             struct sw_error *err) {
+    struct sw_build *b = s->build;
+    pthread_mutex_lock(&b->lock);
+    enum sw_code code = need_by(b, s, in, err);
+    if (!code && b->failed) code = sw_fail(err, SW_CANCELLED, "another stage failed");
+    for (size_t i = 0; i < b->n_stages && !code; i++)
+        if (b->stages[i].needed && !b->stages[i].started) code = sw_stage_start(&b->stages[i], err);
+    pthread_mutex_unlock(&b->lock);
+    return code;
 }
 
 /* Instructions that show up as steps. */
@@ -171,7 +199,8 @@ enum sw_code sw_plan(struct sw_build *b, struct sw_error *err) {
     }
     code = find_target(b, err);
     if (code) return code;
-    need(b, b->target);
+    code = need(b, b->target, err);
+    if (code) return code;
     for (struct sw_stage *s = b->target; s; s = s->base_stage) s->exported = true;
     size_t n_needed = 0;
     for (size_t i = 0; i < b->n_stages; i++) n_needed += b->stages[i].needed;

@@ -133,7 +133,8 @@ enum sw_code sw_plan_inputs(struct sw_stage *s, const struct sw_df_instruction *
     if (!is_worth_it(s, in, c)) return SW_OK;
     sw_key_init(&k, &s->arena, SW_STR(KIND));
     add_flags(&k, in, c);
-    named = in->copy.link || add_stack(s, &k);
+    /* Names of --chown are the stack's to say, also with --link. */
+    named = (in->copy.link && !c->owner.len) || add_stack(s, &k);
     if (named) named = add_fetched(&k, c);
     enum sw_code code = named ? add_source(s, in, step, &k, c, &named, err) : SW_OK;
     c->key = sw_key_finish(&k);

@@ -65,7 +65,7 @@ struct sw_stage {
         label; /* for progress: the stage's name, "stage-1" or "" when there is only one */
 
     pthread_t thread;
-    bool started, done;
+    bool started, joined, done;
     struct sw_error err; /* valid once done */
 
     /* The state. */
@@ -74,7 +74,8 @@ struct sw_stage {
     SW_VEC(struct sw_blayer) layers;
     size_t n_base_layers; /* those that FROM brought */
     size_t n_base_history;
-    struct sw_df_vars args; /* declared ARGs with their values */
+    struct sw_df_vars args;   /* ARGs with their values, without those that a later ENV hides */
+    struct sw_strs arg_names; /* all that were declared, for the history */
     struct sw_strs shell;
     bool cmd_set; /* CMD was given in this stage: ENTRYPOINT leaves it alone */
     bool no_cache;
@@ -150,6 +151,9 @@ struct sw_other_source {
 
 /* plan.c: fills stages, needed, exported. */
 SW_NODISCARD enum sw_code sw_plan(struct sw_build *b, struct sw_error *err);
+/* Starts the stages that an ONBUILD trigger of a base asks for and nothing else does. */
+SW_NODISCARD enum sw_code sw_plan_trigger(struct sw_stage *s, const struct sw_df_instruction *in,
+                                          struct sw_error *err);
 /* The value of --build-context NAME, ptr NULL where there is none. */
 struct sw_str sw_named_context(const struct sw_build *b, struct sw_str name);
 /* --build-arg NAME; false where it was not given. */
@@ -157,6 +161,15 @@ bool sw_build_arg(const struct sw_build *b, struct sw_str name, struct sw_str *r
 
 /* stage.c */
 void *sw_stage_main(void *stage);
+/* The configuration that FROM scratch begins with. */
+void sw_scratch_config(struct sw_arena *arena, const struct sw_platform *platform,
+                       struct sw_image_config *ret);
+/* build.c: gives a stage its thread. Called with the lock. */
+SW_NODISCARD enum sw_code sw_stage_start(struct sw_stage *s, struct sw_error *err);
+/* Puts "Dockerfile:7: COPY" before an error. */
+SW_NODISCARD enum sw_code sw_stage_at_line(const struct sw_stage *s,
+                                           const struct sw_df_instruction *in,
+                                           struct sw_error *err);
 SW_NODISCARD enum sw_code sw_stage_wait(struct sw_stage *s, struct sw_error *err);
 struct sw_df_lex sw_stage_lex(struct sw_stage *s);
 SW_NODISCARD enum sw_code sw_stage_add_history(struct sw_stage *s, struct sw_str created_by,
@@ -242,6 +255,8 @@ SW_NODISCARD enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_c
 SW_NODISCARD enum sw_code sw_add_checkout(struct sw_stage *s, struct sw_add_repository *repository,
                                           unsigned step, struct sw_copy_fetched *ret,
                                           struct sw_error *err);
+/* Whether ADD would fetch this source. */
+bool sw_is_remote(struct sw_arena *arena, struct sw_str source);
 struct sw_http *sw_build_http(struct sw_build *b);
 /* The agent of --ssh default and the secret GIT_AUTH_TOKEN, "" where they were not given. */
 struct sw_str sw_build_ssh_agent(const struct sw_build *b);

@@ -37,24 +37,29 @@ static void add_env(struct sw_stage *s, struct sw_strs *env, struct sw_str name,
     if (!sw_config_get_env(env, name, &known)) sw_config_set_env(&s->arena, env, name, value);
 }
 
-/* ENV, then the declared ARGs that it does not hide. */
+/* ENV, and the ARGs that it does not hide. */
 static void make_env(struct run *r) {
     struct sw_stage *s = r->stage;
     r->env = sw_strs_copy(&s->arena, &s->config.config.env);
     for (size_t i = 0; i < s->args.n; i++)
         if (!sw_df_arg_is_hidden(s->args.items[i].name))
-            add_env(s, &r->env, s->args.items[i].name, s->args.items[i].value);
+            sw_config_set_env(&s->arena, &r->env, s->args.items[i].name, s->args.items[i].value);
     add_env(s, &r->env, SW_STR("PATH"),
             SW_STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
 }
 
-/* Proxies and HOME are there for the command and are no part of the key. */
+/* Proxies and HOME are there for the command and are no part of the key. Programs disagree on the
+ * case of a proxy's name, so that a --build-arg in one gives both. */
 static void add_unkeyed_env(struct run *r) {
     struct sw_stage *s = r->stage;
-    const struct sw_pairs *args = &s->build->options->args;
-    for (size_t i = 0; i < args->len; i++)
-        if (sw_df_arg_is_proxy(args->ptr[i].name))
-            add_env(s, &r->env, args->ptr[i].name, args->ptr[i].value);
+    for (size_t i = 0; i < SW_DF_PROXIES; i++) {
+        struct sw_str upper = sw_df_proxy_name(i, true), lower = sw_df_proxy_name(i, false), value;
+        if (!sw_build_arg(s->build, lower, &value) && !sw_build_arg(s->build, upper, &value))
+            continue;
+        if (!value.len) continue;
+        add_env(s, &r->env, upper, value);
+        add_env(s, &r->env, lower, value);
+    }
     add_env(s, &r->env, SW_STR("HOME"), r->user.home);
 }
 
@@ -445,13 +450,13 @@ static struct sw_str history_text(struct run *r) {
     SW_BUF struct sw_buf b;
     sw_buf_init(&b, 1 << 20);
     sw_buf_add_text(&b, "RUN ");
-    size_t n = 0;
-    for (size_t i = 0; i < s->args.n; i++) n += !sw_df_arg_is_hidden(s->args.items[i].name);
-    if (n) sw_buf_addf(&b, "|%zu ", n);
-    for (size_t i = 0; i < s->args.n; i++)
-        if (!sw_df_arg_is_hidden(s->args.items[i].name))
-            sw_buf_addf(&b, "%.*s=%.*s ", SW_ARG(s->args.items[i].name),
-                        SW_ARG(s->args.items[i].value));
+    struct sw_df_lex lex = sw_stage_lex(s);
+    if (s->arg_names.len) sw_buf_addf(&b, "|%zu ", s->arg_names.len);
+    for (size_t i = 0; i < s->arg_names.len; i++) {
+        struct sw_str value = SW_STR("");
+        lex.env.get(lex.env.context, s->arg_names.ptr[i], &value);
+        sw_buf_addf(&b, "%.*s=%.*s ", SW_ARG(s->arg_names.ptr[i]), SW_ARG(value));
+    }
     for (size_t i = 0; i < r->argv.len; i++)
         sw_buf_addf(&b, "%s%.*s", i ? " " : "", SW_ARG(r->argv.ptr[i]));
     return sw_arena_str(&s->arena, sw_buf_str(&b));

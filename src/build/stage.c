@@ -22,11 +22,11 @@ enum sw_code sw_stage_wait(struct sw_stage *s, struct sw_error *err) {
 
 /* ---- variables ---- */
 
-/* ENV hides ARG of the same name. */
+/* Of ARG and ENV of one name the later one counts: ENV takes a name out of args, ARG puts it in. */
 static bool lookup(void *context, struct sw_str name, struct sw_str *ret) {
     struct sw_stage *s = context;
-    if (sw_config_get_env(&s->config.config.env, name, ret)) return true;
-    return sw_df_vars_get(&s->args, name, ret);
+    if (sw_df_vars_get(&s->args, name, ret)) return true;
+    return sw_config_get_env(&s->config.config.env, name, ret);
 }
 
 struct sw_df_lex sw_stage_lex(struct sw_stage *s) {
@@ -101,10 +101,24 @@ static enum sw_code inherit(struct sw_stage *s, struct sw_error *err) {
     return SW_OK;
 }
 
-static void start_from_nothing(struct sw_stage *s) {
-    s->config = (struct sw_image_config){.platform = s->platform};
-    sw_config_set_env(&s->arena, &s->config.config.env, SW_STR("PATH"), sw_str(default_path));
-    s->config.config.working_dir = SW_STR("/");
+/* The stage that this one is built on has declared its ARGs for both; but FROM begins with the
+ * environment of its configuration, which hides them. */
+static void inherit_args(struct sw_stage *s) {
+    const struct sw_stage *base = s->base_stage;
+    struct sw_str hidden;
+    s->arg_names = sw_strs_copy(&s->arena, &base->arg_names);
+    for (size_t i = 0; i < base->args.n; i++) {
+        const struct sw_df_pair *arg = &base->args.items[i];
+        if (!sw_config_get_env(&s->config.config.env, arg->name, &hidden))
+            sw_df_vars_set(&s->args, arg->name, arg->value);
+    }
+}
+
+void sw_scratch_config(struct sw_arena *arena, const struct sw_platform *platform,
+                       struct sw_image_config *ret) {
+    *ret = (struct sw_image_config){.platform = *platform};
+    sw_config_set_env(arena, &ret->config.env, SW_STR("PATH"), sw_str(default_path));
+    ret->config.working_dir = SW_STR("/");
 }
 
 /* FROM a directory: its files are the root file system. */
@@ -121,7 +135,7 @@ static enum sw_code base_of_files(struct sw_stage *s, struct sw_error *err) {
     unsigned step = sw_step_begin(s, s->df->from->text);
     sw_progress_start(b->tools->progress, step);
     sw_copy_init(&copy);
-    start_from_nothing(s);
+    sw_scratch_config(&s->arena, &s->platform, &s->config);
     s->current = s->df->from;
     enum sw_code code = sw_from_source(s, s->context_name, step, &spec.source, err);
     if (!code) code = sw_copy_plan(&copy, &spec, err);
@@ -148,7 +162,7 @@ static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
     struct sw_str text = s->df->from->text;
     if (s->base == SW_BASE_SCRATCH) {
         s->step++;
-        start_from_nothing(s);
+        sw_scratch_config(&s->arena, &s->platform, &s->config);
         return SW_OK;
     }
     if (s->base == SW_BASE_STAGE) {
@@ -172,8 +186,8 @@ static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
 
 /* ---- instructions ---- */
 
-static enum sw_code at_line(const struct sw_stage *s, const struct sw_df_instruction *in,
-                            struct sw_error *err) {
+enum sw_code sw_stage_at_line(const struct sw_stage *s, const struct sw_df_instruction *in,
+                              struct sw_error *err) {
     if (err->code == SW_CANCELLED) return err->code;
     return sw_context(err, "%s:%u: %.*s", s->build->options->dockerfile_name, in->span.line,
                       SW_ARG(in->name));
@@ -204,7 +218,7 @@ static enum sw_code execute(struct sw_stage *s, const struct sw_df_instruction *
     default:
         code = sw_step_meta(s, in, err);
     }
-    return code ? at_line(s, in, err) : SW_OK;
+    return code ? sw_stage_at_line(s, in, err) : SW_OK;
 }
 
 /* ONBUILD instructions of the base come first, as if they followed FROM. */
@@ -216,6 +230,7 @@ static enum sw_code triggers(struct sw_stage *s, struct sw_error *err) {
         struct sw_df_instruction *in = SW_NEW(&s->arena, struct sw_df_instruction);
         code = sw_df_parse_trigger(&s->arena, list.ptr[i], s->build->file->name, &s->df->from->span,
                                    in, err);
+        if (!code) code = sw_plan_trigger(s, in, err);
         if (!code) code = execute(s, in, err);
         if (code) sw_context(err, "ONBUILD trigger of %.*s", SW_ARG(s->base_name));
     }
@@ -224,17 +239,13 @@ static enum sw_code triggers(struct sw_stage *s, struct sw_error *err) {
 
 static enum sw_code run_all(struct sw_stage *s, struct sw_error *err) {
     enum sw_code code = load_base(s, err);
-    if (code) return at_line(s, s->df->from, err);
+    if (code) return sw_stage_at_line(s, s->df->from, err);
     bool staged = s->base == SW_BASE_STAGE;
     s->n_base_layers = staged ? s->base_stage->n_base_layers : s->layers.len;
     s->n_base_history = staged ? s->base_stage->n_base_history : s->config.n_history;
     tweak_base(s);
     s->args = (struct sw_df_vars){.arena = &s->arena};
-    /* The stage that this one is built on has declared its ARGs for both. */
-    for (size_t i = 0; s->base == SW_BASE_STAGE && i < s->base_stage->args.n; i++) {
-        const struct sw_df_pair *arg = &s->base_stage->args.items[i];
-        sw_df_vars_set(&s->args, arg->name, arg->value);
-    }
+    if (s->base == SW_BASE_STAGE) inherit_args(s);
     s->shell = s->config.config.shell;
     if (!s->shell.len) {
         sw_strs_add(&s->arena, &s->shell, SW_STR("/bin/sh"));

@@ -105,16 +105,43 @@ enum sw_code sw_user_find(struct sw_source *view, struct sw_arena *arena, struct
     return SW_OK;
 }
 
+/* The name's own line; a number and "root" stand for themselves, whatever the image says. */
+static bool owner_of(struct sw_str db, struct sw_str who, bool is_group, uint32_t *ret_id,
+                     uint32_t *ret_gid) {
+    struct sw_str f[FIELDS];
+    if (sw_str_is(who, "root")) who = SW_STR("0");
+    if (number(who, ret_id)) {
+        *ret_gid = *ret_id;
+        return true;
+    }
+    while (next_line(&db, f)) {
+        uint32_t id, gid;
+        if (!sw_str_eq(f[0], who) || !number(f[2], &id)) continue;
+        if (!is_group && !number(f[3], &gid)) continue;
+        *ret_id = id;
+        *ret_gid = is_group ? id : gid;
+        return true;
+    }
+    return false;
+}
+
 enum sw_code sw_owner_find(struct sw_source *view, struct sw_arena *arena, struct sw_str text,
-                           uint32_t *ret_uid, uint32_t *ret_gid, struct sw_error *err) {
+                           uint32_t *ret_uid, uint32_t *ret_gid, struct sw_str *ret_unknown,
+                           struct sw_error *err) {
+    struct sw_str passwd, group, unknown = {0};
     struct sw_df_owner who;
-    struct sw_user *user = SW_NEW(arena, struct sw_user);
+    uint32_t uid = 0, gid = 0, other;
     enum sw_code code = sw_df_owner_parse(text, &who, err);
-    if (!code) code = sw_user_find(view, arena, text, user, err);
+    if (!code) code = read_db(view, arena, "etc/passwd", &passwd, err);
+    if (!code) code = read_db(view, arena, "etc/group", &group, err);
     if (code) return code;
-    *ret_uid = user->uid;
-    *ret_gid = user->gid;
-    /* A number that passwd does not know stands for the group of that number, too. */
-    if (!who.group.ptr && user->name.len == 0) *ret_gid = user->uid;
+    if (who.user.ptr && !owner_of(passwd, who.user, false, &uid, &gid)) unknown = who.user;
+    if (who.group.ptr && !owner_of(group, who.group, true, &gid, &other)) unknown = who.group;
+    if (unknown.ptr && !view)
+        return sw_fail(err, SW_NOT_FOUND, "nothing is below this step that could know \"%.*s\"",
+                       SW_ARG(unknown));
+    *ret_uid = uid;
+    *ret_gid = gid;
+    *ret_unknown = unknown;
     return SW_OK;
 }

@@ -22,9 +22,13 @@ struct sw_user {
 SW_NODISCARD enum sw_code sw_user_find(struct sw_source *view, struct sw_arena *arena,
                                        struct sw_str text, struct sw_user *ret,
                                        struct sw_error *err);
-/* --chown: like a user, but a user without a group gets the group of the same number. */
+/* The owner of what COPY, ADD and WORKDIR make, which is not the user that RUN would have: a number
+ * is taken as it is and stands for the group of that number, too; a user's name brings the group of
+ * passwd; "root" is 0:0; without a user it is 0. A name that the image does not know counts as 0,
+ * as BuildKit has it, and is in *ret_unknown for a warning (ptr NULL: all were known). view NULL,
+ * the empty image: names are SW_NOT_FOUND. */
 SW_NODISCARD enum sw_code sw_owner_find(struct sw_source *view, struct sw_arena *arena,
                                         struct sw_str text, uint32_t *ret_uid, uint32_t *ret_gid,
-                                        struct sw_error *err);
+                                        struct sw_str *ret_unknown, struct sw_error *err);
 
 #endif

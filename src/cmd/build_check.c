@@ -369,7 +369,7 @@ static enum sw_code find_outline(struct sw_invocation *inv, const struct sw_dock
                                  struct sw_error *err) {
     struct sw_df_vars vars = {.arena = inv->arena};
     struct sw_df_platform host = platform_of(&o->host), target = platform_of(&o->platform);
-    sw_df_args_automatic(&vars, &host, &target, o->target, args_of(o));
+    sw_df_args_automatic(&vars, &host, &target, sw_df_target_name(file, o->target), args_of(o));
     return sw_df_outline(inv->arena, file, o->target, args_of(o), &vars, ret, err);
 }
 

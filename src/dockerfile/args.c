@@ -7,11 +7,13 @@ static bool among(struct sw_str name, const char *const *list, size_t n) {
 }
 #define AMONG(name, list) among(name, list, sizeof(list) / sizeof *(list))
 
-bool sw_df_arg_is_proxy(struct sw_str name) {
-    static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
-                                        "FTP_PROXY",  "ftp_proxy",  "NO_PROXY",    "no_proxy",
-                                        "ALL_PROXY",  "all_proxy"};
-    return AMONG(name, names);
+struct sw_str sw_df_proxy_name(size_t i, bool upper) {
+    static const char *const names[SW_DF_PROXIES][2] = {{"http_proxy", "HTTP_PROXY"},
+                                                        {"https_proxy", "HTTPS_PROXY"},
+                                                        {"ftp_proxy", "FTP_PROXY"},
+                                                        {"no_proxy", "NO_PROXY"},
+                                                        {"all_proxy", "ALL_PROXY"}};
+    return sw_str(names[i][upper]);
 }
 
 bool sw_df_arg_is_control(struct sw_str name) { return sw_str_starts(name, SW_STR("BUILDKIT_")); }
@@ -29,6 +31,10 @@ bool sw_df_arg_is_platform(struct sw_str name) {
                                         "TARGETOS",      "TARGETOSVERSION", "TARGETARCH",
                                         "TARGETVARIANT", "TARGETSTAGE"};
     return AMONG(name, names);
+}
+
+struct sw_str sw_df_target_name(const struct sw_dockerfile *file, struct sw_str target) {
+    return target.len ? target : file->stages[file->n_stages - 1].name;
 }
 
 /* os/arch/variant; the OS version, where asked for, in parentheses after the OS. */

@@ -264,9 +264,8 @@ enum sw_code sw_df_check(struct sw_arena *arena, const struct sw_dockerfile *fil
     as_written(&c);
 
     struct sw_df_vars automatic = {.arena = arena};
-    struct sw_str target = facts->target_stage;
-    if (target.len == 0) target = file->stages[file->n_stages - 1].name;
-    sw_df_args_automatic(&automatic, &facts->build, &facts->target, target, facts->build_args);
+    sw_df_args_automatic(&automatic, &facts->build, &facts->target,
+                         sw_df_target_name(file, facts->target_stage), facts->build_args);
     default_args(&c, &automatic);
     code =
         sw_df_plan(arena, file, facts->build_args, &automatic, facts->target_stage, &c.plan, err);

@@ -428,6 +428,13 @@ static enum sw_code copy(struct context *c) {
     enum sw_code code = sources(c, ret);
     if (!code) code = read_flags(c, flags, 6);
     if (code) return code;
+    /* Stages are sorted out before any variable is known. A lone $ at the end means itself. */
+    size_t dollar = sw_str_find_char(flags[1].text, '$');
+    if (dollar != SIZE_MAX && dollar + 1 != flags[1].text.len)
+        return sw_fail(c->err, SW_SYNTAX,
+                       "variable expansion is not supported for --from: define a stage with "
+                       "\"FROM %.*s AS name\", where global ARGs are known, and use its name",
+                       SW_ARG(flags[1].text));
     ret->chown = flags[0].text;
     ret->from = flags[1].text;
     ret->chmod = flags[2].text;

@@ -163,6 +163,25 @@ const struct sw_df_stage *sw_df_stage_find(const struct sw_dockerfile *file, str
     return NULL;
 }
 
+enum sw_code sw_df_from_check(const struct sw_dockerfile *file, struct sw_str from, size_t index,
+                              struct sw_error *err) {
+    uint64_t number;
+    if (sw_df_stage_find(file, from, index)) return SW_OK;
+    const struct sw_df_stage *later = sw_df_stage_find(file, from, file->n_stages);
+    if (later && later->index == index)
+        return sw_fail(err, SW_SYNTAX, "--from=%.*s is the stage itself: circular dependency",
+                       SW_ARG(from));
+    if (later)
+        return sw_fail(err, SW_SYNTAX,
+                       "the stage of --from=%.*s begins in line %u: it needs to be defined before "
+                       "the stage that uses it",
+                       SW_ARG(from), later->from->span.line);
+    if (sw_str_u64(from, &number))
+        return sw_fail(err, SW_SYNTAX, "invalid stage index %.*s: there are %zu stages",
+                       SW_ARG(from), file->n_stages);
+    return SW_OK;
+}
+
 const struct sw_df_stage *sw_df_stage_of_base(const struct sw_dockerfile *file, struct sw_str base,
                                               size_t n) {
     if (n > file->n_stages) n = file->n_stages;

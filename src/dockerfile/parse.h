@@ -73,6 +73,12 @@ const struct sw_df_stage *sw_df_stage_by_name(const struct sw_dockerfile *file, 
 const struct sw_df_stage *sw_df_stage_find(const struct sw_dockerfile *file, struct sw_str word,
                                            size_t n);
 
+/* Whether the --from of an instruction in the stage `index` may mean what it says: SW_SYNTAX where
+ * it names this stage or a later one, or is the number of none. Anything else is a stage before, an
+ * image or a context. */
+SW_NODISCARD enum sw_code sw_df_from_check(const struct sw_dockerfile *file, struct sw_str from,
+                                           size_t index, struct sw_error *err);
+
 /* The stage that FROM means by an expanded base: of the first n stages the last one with exactly
  * this name, which is lower case. NULL: base is an image. */
 const struct sw_df_stage *sw_df_stage_of_base(const struct sw_dockerfile *file, struct sw_str base,

@@ -71,7 +71,7 @@ bad 'a missing base image' 'base image nothere' 'FROM nothere\n'
 bad 'an empty file' 'no instructions' ''
 bad 'a command that does not exist' 'exec /no/such: no such file' 'FROM busybox\nRUN ["/no/such"]\n'
 bad 'a user that does not exist' 'user "nobody9"' 'FROM busybox\nUSER nobody9\nRUN true\n'
-bad 'a group that does not exist' 'group "g9"' 'FROM busybox\nCOPY --chown=0:g9 hello.txt /\n'
+bad 'a group that does not exist' 'group "g9"' 'FROM busybox\nUSER 0:g9\nRUN true\n'
 printf 'hello.txt\n' >"$tmp/elsewhere/.dockerignore"
 dockerfile 'FROM busybox\nCOPY hello.txt /\n'
 fails 'a hidden file names the line that hides it' 1 'dockerignore:1 excludes it' "$slipway" build -f "$tmp/Dockerfile" "$tmp/elsewhere"
