@@ -32,12 +32,19 @@ struct sw_str sw_df_detect_syntax(struct sw_str source) {
     return found.ptr ? found : find_directive(source, SW_STR("//"));
 }
 
+/* A mirror's copy of the frontend is the frontend: "mirror.test/docker/dockerfile:1". What stands
+ * before the first slash is a registry where it could not be part of a name on Docker Hub. */
+static struct sw_str without_registry(struct sw_str reference) {
+    struct sw_str host, rest;
+    if (!sw_str_cut(reference, '/', &host, &rest)) return reference;
+    bool is_host = sw_str_find_char(host, '.') != SIZE_MAX ||
+                   sw_str_find_char(host, ':') != SIZE_MAX || sw_str_is(host, "localhost");
+    return is_host ? rest : reference;
+}
+
 bool sw_df_syntax_supported(struct sw_str reference) {
-    static const char *const hosts[] = {"docker.io/", "index.docker.io/"};
     static const char *const names[] = {"docker/dockerfile", "docker/dockerfile-upstream"};
-    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
-        if (sw_str_starts(reference, sw_str(hosts[i])))
-            reference = sw_str_from(reference, strlen(hosts[i]));
+    reference = without_registry(reference);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct sw_str name = sw_str(names[i]);
         if (!sw_str_starts(reference, name)) continue;

@@ -190,10 +190,13 @@ static void other_frontends_are_refused(void **state) {
                                        "docker/dockerfile:1.7-labs",
                                        "docker/dockerfile-upstream:master",
                                        "docker.io/docker/dockerfile:1",
+                                       "registry.test/docker/dockerfile:1",
+                                       "localhost:5000/docker/dockerfile-upstream:1.9-labs",
                                        "docker/dockerfile:1@sha256:00"};
-    static const char *const bad[] = {"docker/dockerfile2", "docker/dockerfile/x",
-                                      "me/dockerfile:1",    "registry.test/docker/dockerfile:1",
-                                      "docker/dockerfile:", "docker/dockerfile-upstreams"};
+    static const char *const bad[] = {"docker/dockerfile2",  "docker/dockerfile/x",
+                                      "me/dockerfile:1",     "registry.test/x/docker/dockerfile:1",
+                                      "x/docker/dockerfile", "registry.test/me/dockerfile:1",
+                                      "docker/dockerfile:",  "docker/dockerfile-upstreams"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!sw_df_syntax_supported(sw_str(good[i]))) fail_msg("%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
