@@ -364,7 +364,7 @@ static enum sw_code finish_entry(struct sw_tar_reader_state *r, const struct tar
     r->sparse = h->type == 'S' || pax_sparse;
     if (r->sparse) code = tar_sparse_check(r, e->size, err);
     if (code) return code;
-    if (e->path.len == 0) return sw_fail(err, SW_SYNTAX, "an entry without a name");
+    if (e->path.len == 0) e->path = SW_STR("."); /* as tar and the builders read it */
     if ((e->type == SW_TAR_HARDLINK || e->type == SW_TAR_SYMLINK) && e->linkname.len == 0)
         return sw_fail(err, SW_SYNTAX, "a link without a target");
     return SW_OK;
