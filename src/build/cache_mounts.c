@@ -27,6 +27,12 @@ void sw_cache_mount_name(struct sw_str id, char ret[SW_CACHE_MOUNT_NAME_MAX]) {
     snprintf(ret, SW_CACHE_MOUNT_NAME_MAX, "%.24s", hex);
 }
 
+bool sw_cache_mount_is(const struct sw_cache_mount *mount, struct sw_str wanted) {
+    if (!sw_str_starts(mount->id, wanted)) return false;
+    struct sw_str rest = sw_str_from(mount->id, wanted.len);
+    return !rest.len || sw_str_starts(rest, SW_STR(SW_CACHE_MOUNT_OWNER));
+}
+
 enum sw_code sw_cache_mounts_root(struct sw_store *store, int *ret_fd, struct sw_error *err) {
     int root = sw_store_root_fd(store);
     enum sw_code code = sw_mkdirs_at(root, SW_CACHE_MOUNTS_DIR, 0755, err);

@@ -13,11 +13,16 @@
 
 struct sw_cache_mount {
     struct sw_str name; /* of its directory: digits, ".N" for a private copy */
-    struct sw_str id;   /* as --mount says it, or the target where it does not */
+    struct sw_str id; /* as --mount says it, or its target; then the owner where it is not root's */
     uint64_t size_bytes, n_entries;
     int64_t last_use; /* seconds since 1970 */
     bool in_use;
 };
+
+/* "gomod,uid=1000,gid=1000,mode=0755": what follows the words of --mount. */
+#define SW_CACHE_MOUNT_OWNER ",uid="
+/* Does wanted name it: the id of --mount alone, which names those of every owner, or all of it? */
+bool sw_cache_mount_is(const struct sw_cache_mount *mount, struct sw_str wanted);
 
 struct sw_cache_mounts {
     struct sw_cache_mount *ptr; /* arena; by id */

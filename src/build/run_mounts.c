@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sys.h"
+#include "build/cache_mounts.h"
 #include "build/run_mounts_internal.h"
 #include "dockerfile/values.h"
 
@@ -198,11 +199,20 @@ static enum sw_code open_bind(struct sw_stage *s, const struct sw_df_mount *d, u
 
 /* ---- cache ---- */
 
+/* What the cache is known by: one that is made for another owner or mode is another cache, as with
+ * BuildKit. */
+static struct sw_str cache_id(struct sw_stage *s, const struct sw_df_mount *d) {
+    if (!d->uid && !d->gid && d->mode == 0755) return d->id;
+    return sw_arena_printf(&s->arena, "%.*s" SW_CACHE_MOUNT_OWNER "%u,gid=%u,mode=%04o",
+                           SW_ARG(d->id), d->uid, d->gid, d->mode);
+}
+
 static enum sw_code open_cache_dir(struct sw_stage *s, const struct sw_df_mount *d, int root,
                                    unsigned copy, int *ret_dir, int *ret_lock, bool *ret_fresh,
                                    struct sw_error *err) {
     char name[48], suffix[16] = "";
-    struct sw_digest digest = sw_digest_of(SW_SHA256, d->id);
+    struct sw_str id = cache_id(s, d);
+    struct sw_digest digest = sw_digest_of(SW_SHA256, id);
     char hex[SW_DIGEST_TEXT_MAX];
     sw_digest_hex(&digest, hex);
     if (copy) snprintf(suffix, sizeof suffix, ".%u", copy);
@@ -216,7 +226,7 @@ static enum sw_code open_cache_dir(struct sw_stage *s, const struct sw_df_mount 
                                &lock, err);
     if (code) return code;
     futimens(lock, NULL); /* the last use, as `slipway cache list` shows it */
-    if (faccessat(dir, "id", F_OK, 0) < 0) code = sw_write_file_at(dir, "id", 0644, d->id, err);
+    if (faccessat(dir, "id", F_OK, 0) < 0) code = sw_write_file_at(dir, "id", 0644, id, err);
     *ret_fresh = faccessat(dir, "data", F_OK, 0) < 0;
     if (!code && *ret_fresh && sw_sys_mkdirat(dir, "data", 0700) < 0 && errno != EEXIST)
         code = sw_fail_sys(err, errno, "make a cache directory");
@@ -226,7 +236,6 @@ static enum sw_code open_cache_dir(struct sw_stage *s, const struct sw_df_mount 
     if (code) return code;
     *ret_dir = sw_take_fd(&dir);
     *ret_lock = sw_take_fd(&lock);
-    (void)s;
     return SW_OK;
 }
 

@@ -150,9 +150,9 @@ const struct sw_command sw_cmd_cache_du = {
 
 /* ---- prune ---- */
 
-static bool is_named(const char *const *ids, size_t n, struct sw_str id) {
+static bool is_named(const char *const *ids, size_t n, const struct sw_cache_mount *m) {
     for (size_t i = 0; i < n; i++)
-        if (sw_str_is(id, ids[i])) return true;
+        if (sw_cache_mount_is(m, sw_str(ids[i]))) return true;
     return n == 0;
 }
 
@@ -176,7 +176,7 @@ static enum sw_code prune_mounts(struct sw_invocation *inv, struct sw_store *sto
                 at = i;
         const struct sw_cache_mount *m = &mounts.ptr[at];
         done[at] = true;
-        if (!is_named(ids, n_ids, m->id) || now - m->last_use < age_s) continue;
+        if (!is_named(ids, n_ids, m) || now - m->last_use < age_s) continue;
         if (keep_bytes && total <= keep_bytes) break;
         if (!dry) code = sw_cache_mount_remove(store, m, err);
         if (code == SW_BUSY || (dry && m->in_use)) {

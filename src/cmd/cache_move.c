@@ -31,7 +31,7 @@ static enum sw_code choose(struct sw_invocation *inv, const struct sw_cache_moun
         if (sw_str_find_char(m->name, '.') != SIZE_MAX) continue;
         bool wanted = n_ids == 0;
         for (size_t k = 0; k < n_ids; k++)
-            if (sw_str_is(m->id, ids[k])) wanted = found[k] = true;
+            if (sw_cache_mount_is(m, sw_str(ids[k]))) wanted = found[k] = true;
         if (wanted) chosen[n++] = m;
     }
     for (size_t k = 0; k < n_ids; k++)

@@ -63,6 +63,22 @@ is 'it is gone' "$("$slipway" cache list | grep -c gomod)" 0
 ok 'a build starts anew' "$slipway" build --build-arg N=3 "$tmp/app"
 is 'with an empty one' "$(cat "$tmp"/other/slipway/cachemounts/*/data/runs)" 3
 
+# One for each owner.
+mkdir "$tmp/own"
+cat >"$tmp/own/Dockerfile" <<'D'
+FROM busybox
+USER app
+RUN --mount=type=cache,id=own,uid=1000,target=/c touch /c/app
+USER root
+RUN --mount=type=cache,id=own,target=/c touch /c/root; ls /c >/root.txt
+RUN --mount=type=cache,id=own,uid=1000,target=/c ls /c >/app.txt
+D
+ok 'caches of several owners' "$slipway" build -o "$tmp/own.out" "$tmp/own"
+is 'are several' "$(cat "$tmp/own.out/root.txt" "$tmp/own.out/app.txt" | tr '\n' ' ')" 'root app '
+is 'their ids say so' "$("$slipway" cache list | grep -o 'own[^ ]*' | sort | tr '\n' ' ')" 'own own,uid=1000,gid=0,mode=0755 '
+is 'the id alone names all' "$("$slipway" cache export --id own "$tmp/own.tar" | wc -l)" 2
+like 'all of it one' "$("$slipway" cache prune --id own,uid=1000,gid=0,mode=0755)" '1 cache mounts'
+
 # The cap: what was not used for longest goes, what is named stays; else it is refused.
 head -c 3000000 /dev/urandom >"$tmp/app/big"
 printf 'FROM scratch\nCOPY big /\n' >"$tmp/app/Dockerfile"
