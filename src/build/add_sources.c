@@ -28,13 +28,6 @@ struct sw_str sw_build_ssh_agent(const struct sw_build *b) {
     return SW_STR("");
 }
 
-struct sw_str sw_build_git_token(const struct sw_build *b) {
-    for (size_t i = 0; i < b->options->n_secrets; i++)
-        if (sw_str_is(b->options->secrets[i].id, "GIT_AUTH_TOKEN"))
-            return sw_str_trim(b->options->secrets[i].value);
-    return SW_STR("");
-}
-
 void sw_build_keep_temp(struct sw_build *b, struct sw_str path) {
     if (!path.len) return;
     pthread_mutex_lock(&b->lock);
@@ -50,7 +43,13 @@ static enum sw_code ask_git(struct sw_stage *s, const struct sw_df_copy *df,
                                            .commit = checksum,
                                            .keep_git_dir = df->keep_git_dir == SW_DF_TRUE,
                                            .ssh_agent = sw_build_ssh_agent(b),
-                                           .token = sw_build_git_token(b)};
+                                           .secrets = b->options->secrets,
+                                           .n_secrets = b->options->n_secrets};
+    if (df->keep_git_dir != SW_DF_UNSET && url->has_keep_git_dir &&
+        ret->options.keep_git_dir != url->keep_git_dir)
+        return sw_fail(err, SW_SYNTAX, "--keep-git-dir says one thing, %.*s another",
+                       SW_ARG(url->shown));
+    if (url->has_keep_git_dir) ret->options.keep_git_dir = url->keep_git_dir;
     enum sw_code code = sw_git_resolve(&ret->options, &s->arena, &ret->commit, err);
     if (!code && ret->commit.len)
         sw_progress_note(b->tools->progress, step, "commit %.*s", SW_ARG(ret->commit));
@@ -81,9 +80,8 @@ enum sw_code sw_add_checkout(struct sw_stage *s, struct sw_add_repository *repos
     return SW_OK;
 }
 
-bool sw_is_remote(struct sw_arena *arena, struct sw_str source) {
-    struct sw_git_url git;
-    return sw_git_url_parse(arena, source, false, &git) || sw_is_http_url(source);
+bool sw_is_remote(struct sw_str source) {
+    return sw_is_http_url(source) || sw_git_is_url(source, false);
 }
 
 enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df, struct sw_str source,
@@ -94,15 +92,18 @@ enum sw_code sw_add_remote(struct sw_stage *s, const struct sw_df_copy *df, stru
     struct sw_git_url git;
     struct sw_fetched file;
     *ret_remote = true;
+    bool is_git;
     *ret_repository = (struct sw_add_repository){0};
-    if (sw_git_url_parse(&s->arena, source, false, &git)) {
+    enum sw_code code = sw_git_url_parse(&s->arena, source, false, &git, &is_git, err);
+    if (code) return code;
+    if (is_git) {
         ret_repository->source = source;
         return ask_git(s, df, &git, checksum, step, ret_repository, err);
     }
     *ret_remote = sw_is_http_url(source);
     if (!*ret_remote) return SW_OK;
     struct sw_fetch fetch = {b->tools->store, sw_build_http(b), b->tools->progress, step};
-    enum sw_code code = sw_fetch_file(&fetch, source, checksum, s->no_cache, &s->arena, &file, err);
+    code = sw_fetch_file(&fetch, source, checksum, s->no_cache, &s->arena, &file, err);
     if (code) return code;
     sw_provenance_http(b, source, &file.digest);
     *ret = (struct sw_copy_fetched){.name = file.name,

@@ -436,11 +436,12 @@ static enum sw_code find_target(struct sw_copy_planner *p, struct target *ret,
     bool slash = dest.len && dest.ptr[dest.len - 1] == '/';
     if (sw_str_ends(dest, SW_STR("/.")) || sw_str_is(dest, ".")) slash = true;
     enum sw_code code = SW_OK;
+    /* By its letters first: "/link/.." is "/" wherever the link leads, as with BuildKit. */
+    struct sw_str clean = sw_df_path_clean(arena, dest);
     if (p->spec->view) {
-        code = sw_source_resolve(p->spec->view, arena, dest, true, true, &real, err);
+        code = sw_source_resolve(p->spec->view, arena, clean, true, true, &real, err);
     } else {
-        real = sw_df_path_clean(arena, dest);
-        real = sw_str_from(real, 1);
+        real = sw_str_from(clean, 1);
     }
     if (!code) code = sw_copy_look_at_dest(p, real, &node, err);
     if (code) return sw_context(err, "destination %.*s", SW_ARG(dest));

@@ -146,7 +146,7 @@ static enum sw_code expand_sources(struct sw_stage *s, const struct sw_df_instru
         struct sw_str *path = &c->paths[c->n_paths];
         bool remote = false;
         code = sw_df_expand_word(&s->arena, &lex, df->sources.items[i], path, err);
-        if (!code && in->kind == SW_DF_COPY && sw_is_remote(&s->arena, *path))
+        if (!code && in->kind == SW_DF_COPY && sw_is_remote(*path))
             return sw_fail(err, SW_SYNTAX, "\"%.*s\" is a URL, which is for ADD and not for COPY",
                            SW_ARG(*path));
         if (!code && in->kind == SW_DF_ADD)

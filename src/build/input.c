@@ -14,10 +14,7 @@
 #include "store/blob.h"
 
 bool sw_input_is_remote(struct sw_str text) {
-    SW_ARENA struct sw_arena arena;
-    struct sw_git_url ignored;
-    sw_arena_init(&arena, 0);
-    return sw_is_http_url(text) || sw_git_url_parse(&arena, text, true, &ignored);
+    return sw_is_http_url(text) || sw_git_is_url(text, true);
 }
 
 /* The files of an archive in a directory. Owners do not matter in a context, and devices have no
@@ -81,7 +78,11 @@ enum sw_code sw_input_read(const struct sw_input_options *o, int fd, struct sw_s
 
 static enum sw_code open_git(const struct sw_input_options *o, const struct sw_git_url *url,
                              struct sw_arena *arena, struct sw_input *ret, struct sw_error *err) {
-    struct sw_git_options options = {.url = *url, .ssh_agent = o->ssh_agent, .token = o->git_token};
+    struct sw_git_options options = {.url = *url,
+                                     .keep_git_dir = o->keep_git_dir,
+                                     .ssh_agent = o->ssh_agent,
+                                     .secrets = o->secrets,
+                                     .n_secrets = o->n_secrets};
     struct sw_git_checkout checkout;
     enum sw_code code = sw_git_fetch(o->store, &options, arena, &checkout, err);
     if (code) return code;
@@ -99,7 +100,10 @@ enum sw_code sw_input_open(const struct sw_input_options *o, struct sw_str url,
     struct sw_git_url git;
     struct sw_fetched file;
     SW_FD int fd = -1;
-    if (sw_git_url_parse(arena, url, true, &git)) {
+    bool is_git;
+    enum sw_code parsed = sw_git_url_parse(arena, url, true, &git, &is_git, err);
+    if (parsed) return parsed;
+    if (is_git) {
         enum sw_code code = open_git(o, &git, arena, ret, err);
         if (!code) ret->material.uri = sw_arena_str(arena, url);
         return code;

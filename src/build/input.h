@@ -12,13 +12,17 @@
 #include "store/store.h"
 
 struct sw_http;
+struct sw_build_secret;
 
 struct sw_input_options {
     struct sw_store *store;
     struct sw_http *http;         /* NULL: one is made where it is needed */
     struct sw_progress *progress; /* may be NULL */
     unsigned step;
-    struct sw_str ssh_agent, git_token; /* see build/git.h */
+    struct sw_str ssh_agent; /* see build/git.h */
+    const struct sw_build_secret *secrets;
+    size_t n_secrets;
+    bool keep_git_dir; /* of a repository */
 };
 
 struct sw_input {

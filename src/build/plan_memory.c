@@ -56,10 +56,11 @@ static bool add_fetched(struct sw_key *k, const struct sw_copy_inputs *c) {
         }
         if (!r->commit.len) return false;
         /* Submodules and .git name the remote, too. */
-        sw_key_add(k, SW_STR("remote"), r->options.url.remote);
+        sw_key_add(k, SW_STR("remote"), r->options.url.shown);
         sw_key_add(k, SW_STR("commit"), r->commit);
         sw_key_add(k, SW_STR("subdirectory"), r->options.url.subdir);
         add_number(k, "keep .git", r->options.keep_git_dir);
+        add_number(k, "no submodules", r->options.url.no_submodules);
     }
     return true;
 }

@@ -95,12 +95,7 @@ void sw_provenance_http(struct sw_build *b, struct sw_str url, const struct sw_d
 }
 
 void sw_provenance_fetched(struct sw_build *b, struct sw_str url, const struct sw_material *m) {
-    SW_ARENA struct sw_arena arena;
-    struct sw_git_url git;
-    sw_arena_init(&arena, 0);
-    if (b->provenance)
-        fetched(b->provenance, url, m->algorithm, m->hex,
-                sw_git_url_parse(&arena, url, true, &git));
+    if (b->provenance) fetched(b->provenance, url, m->algorithm, m->hex, sw_git_is_url(url, true));
 }
 
 /* ---- names ---- */

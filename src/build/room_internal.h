@@ -256,11 +256,10 @@ SW_NODISCARD enum sw_code sw_add_checkout(struct sw_stage *s, struct sw_add_repo
                                           unsigned step, struct sw_copy_fetched *ret,
                                           struct sw_error *err);
 /* Whether ADD would fetch this source. */
-bool sw_is_remote(struct sw_arena *arena, struct sw_str source);
+bool sw_is_remote(struct sw_str source);
 struct sw_http *sw_build_http(struct sw_build *b);
-/* The agent of --ssh default and the secret GIT_AUTH_TOKEN, "" where they were not given. */
+/* The agent of --ssh default, "" where it was not given. */
 struct sw_str sw_build_ssh_agent(const struct sw_build *b);
-struct sw_str sw_build_git_token(const struct sw_build *b);
 /* A directory of the store that goes with the build. Thread-safe. */
 void sw_build_keep_temp(struct sw_build *b, struct sw_str path);
 

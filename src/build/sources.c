@@ -50,7 +50,8 @@ static enum sw_code open_directory(struct sw_build *b, struct sw_str context, st
                                            .progress = b->tools->progress,
                                            .step = step,
                                            .ssh_agent = sw_build_ssh_agent(b),
-                                           .git_token = sw_build_git_token(b)};
+                                           .secrets = b->options->secrets,
+                                           .n_secrets = b->options->n_secrets};
         struct sw_input remote;
         enum sw_code code = sw_input_open(&options, context, b->arena, &remote, err);
         if (code) return code;

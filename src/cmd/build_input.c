@@ -151,10 +151,15 @@ static enum sw_code empty_context(struct build_input *in, struct sw_invocation *
     return SW_OK;
 }
 
-static struct sw_str find_secret(const struct sw_build_options *o, const char *id) {
-    for (size_t i = 0; i < o->n_secrets; i++)
-        if (sw_str_is(o->secrets[i].id, id)) return sw_str_trim(o->secrets[i].value);
-    return SW_STR("");
+/* As docker's: --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1. */
+static bool keeps_git_dir(const struct sw_build_options *o) {
+    bool kept = false;
+    for (size_t i = 0; i < o->args.len; i++) {
+        struct sw_str value = o->args.ptr[i].value;
+        if (sw_str_is(o->args.ptr[i].name, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"))
+            kept = sw_str_is(value, "1") || sw_str_is(value, "true");
+    }
+    return kept;
 }
 
 static enum sw_code fetch(struct build_input *in, struct sw_invocation *inv,
@@ -164,7 +169,9 @@ static enum sw_code fetch(struct build_input *in, struct sw_invocation *inv,
     struct sw_str text = sw_arena_printf(inv->arena, "load the context from %.*s", SW_ARG(name));
     struct sw_input_options options = {.store = session->store, .progress = session->progress};
     options.step = sw_progress_step(session->progress, text);
-    options.git_token = find_secret(o, "GIT_AUTH_TOKEN");
+    options.secrets = o->secrets;
+    options.n_secrets = o->n_secrets;
+    options.keep_git_dir = keeps_git_dir(o);
     options.ssh_agent = SW_STR("");
     for (size_t i = 0; i < o->n_ssh; i++)
         if (sw_str_is(o->ssh[i].id, "default")) options.ssh_agent = o->ssh[i].path;
