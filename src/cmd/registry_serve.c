@@ -26,6 +26,9 @@ static const struct sw_option options[] = {
     {"connections-max", 0, "N", "connections at once (4096)", 0, NULL, NULL},
     {"connections-per-address", 0, "N", "connections of one address (no limit)", 0, NULL, NULL},
     {"rate", 0, "N", "requests a second of one address (no limit)", 0, NULL, NULL},
+    {"rate-account", 0, "N", "requests a second of one account (no limit)", 0, NULL, NULL},
+    {"speed-min", 0, "N", "let go of clients that move fewer bytes a second (512)", 0, NULL, NULL},
+    {"speed-window", 0, "SECONDS", "after so long (60)", 0, NULL, NULL},
     {"blob-max", 0, "SIZE", "largest blob (64g)", 0, NULL, NULL},
     {"gc-interval", 0, "SECONDS", "collect this often; 0: only on request (3600)", 0, NULL, NULL},
     {"gc-grace", 0, "SECONDS", "never collect what was used since (3600)", 0, NULL, NULL},
@@ -55,7 +58,10 @@ static enum sw_code read_options(struct sw_invocation *inv, struct sw_registry_o
     enum sw_code code = number(inv, "threads", &o->threads, err);
     if (!code) code = number(inv, "connections-max", &o->connections_max, err);
     if (!code) code = number(inv, "connections-per-address", &o->connections_per_ip, err);
-    if (!code) code = number(inv, "rate", &o->rate, err);
+    if (!code) code = number(inv, "rate", &o->address_rate, err);
+    if (!code) code = number(inv, "rate-account", &o->account_rate, err);
+    if (!code) code = number(inv, "speed-min", &o->speed_min, err);
+    if (!code) code = number(inv, "speed-window", &o->speed_window_s, err);
     if (!code) code = number(inv, "gc-interval", &o->gc_interval_s, err);
     if (!code) code = number(inv, "gc-grace", &o->gc_grace_s, err);
     if (!code) code = number(inv, "upload-expiry", &o->upload_expiry_s, err);

@@ -97,7 +97,8 @@ void sw_registry_close(struct sw_registry *r) {
     sw_intake_pool_free(r->intake);
     token_cache_free(r->tokens);
     password_cache_free(r->passwords);
-    rate_table_free(r->rates);
+    rate_table_free(r->address_rates);
+    rate_table_free(r->account_rates);
     sw_key_free(r->token_key);
     sw_meta_close(r->meta);
     sw_blobs_close(r->blobs);

@@ -35,9 +35,12 @@ struct sw_registry_options {
     bool trust_proxy;         /* X-Forwarded-For and -Proto are believed */
     unsigned threads;
     unsigned connections_max, connections_per_ip;
-    unsigned rate;          /* requests a second for an account or address; 0: no limit */
-    unsigned gc_interval_s; /* 0: only on request */
-    int access_log_fd;      /* JSON lines; 0: none. Borrowed */
+    unsigned address_rate;   /* requests a second of one address; 0: no limit */
+    unsigned account_rate;   /* of one account */
+    unsigned speed_min;      /* 512: bytes a second; who is slower for speed_window_s is let go */
+    unsigned speed_window_s; /* 60 */
+    unsigned gc_interval_s;  /* 0: only on request */
+    int access_log_fd;       /* JSON lines; 0: none. Borrowed */
 };
 
 SW_NODISCARD enum sw_code sw_registry_open(const struct sw_registry_options *options,

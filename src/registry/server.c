@@ -221,6 +221,7 @@ static void upload_head_job(void *context, struct sw_exchange *x) { upload_head(
 
 void authorized_head(struct request *q) {
     struct sw_str m = q->x->method;
+    if (q->authenticated && !rate_allows(q, q->r->account_rates, q->who->name)) return;
     if (q->route.kind == SW_ROUTE_BAD) {
         int status = strcmp(q->route.bad, "BLOB_UPLOAD_UNKNOWN") == 0 ? 404 : 400;
         reply_error(q, status, q->route.bad, "the path names nothing that may exist");
@@ -279,11 +280,7 @@ static void on_head(void *context, struct sw_exchange *x) {
     }
     q->route = sw_route_parse(&x->arena, x->path);
     if (is_public(q)) return;
-    if (!rate_allows(r->rates, x->client, x->start_ns)) {
-        sw_reply_header(x, "Retry-After", SW_STR("1"));
-        reply_error(q, 429, "TOOMANYREQUESTS", "more requests than the limit allows");
-        return;
-    }
+    if (!rate_allows(q, r->address_rates, x->client)) return;
     if (sw_policy_ref(r->policies, &x->arena, &q->policy, &q->err)) {
         reply_failure(q, "UNKNOWN");
         return;
@@ -456,9 +453,12 @@ enum sw_code sw_registry_start(struct sw_registry *r, struct sw_error *err) {
         .threads = r->options.threads,
         .connections_max = r->options.connections_max,
         .connections_per_ip = r->options.connections_per_ip,
+        .speed_min = r->options.speed_min,
+        .speed_window_s = r->options.speed_window_s,
         .handler = {r, on_head, on_body, on_end, on_done},
     };
-    r->rates = rate_table_new(r->options.rate);
+    r->address_rates = rate_table_new(r->options.address_rate);
+    r->account_rates = rate_table_new(r->options.account_rate);
     enum sw_code code = maintenance_start(r, err);
     return code ? code : sw_server_start(&o, &r->server, err);
 }

@@ -57,7 +57,7 @@ struct sw_registry {
     uint8_t cache_key[32]; /* of this process: keys of the password cache */
     struct token_cache *tokens;
     struct password_cache *passwords;
-    struct rate_table *rates;
+    struct rate_table *address_rates, *account_rates;
     struct sw_server *server;
     struct sw_http *http; /* webhooks, OIDC keys */
     struct sw_audit_queue *audit;
@@ -176,9 +176,11 @@ void api_request(struct request *q);
 void metrics_get(struct request *q);
 void latency_note(struct sw_registry *r, int64_t ns);
 void ready_get(struct request *q);
-/* limits of rate */
+/* rate.c: NULL stands for no limit */
 struct rate_table *rate_table_new(unsigned per_second);
 void rate_table_free(struct rate_table *t);
-bool rate_allows(struct rate_table *t, struct sw_str who, int64_t now_ns);
+bool rate_take(struct rate_table *t, struct sw_str who, int64_t now_ns);
+/* The same for a request; replies where there is no token. */
+bool rate_allows(struct request *q, struct rate_table *t, struct sw_str who);
 
 #endif

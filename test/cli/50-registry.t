@@ -134,6 +134,16 @@ like 'the trail knows who pushed' "$(manage audit --action push)" 'allowed ann'
 like 'and what was refused' "$(manage audit --refused)" 'REFUSED'
 like 'its chain verifies' "$(manage audit --verify)" 'the last hash is'
 stop -TERM
+start --rate-account 1 --rate 1000
+i=0
+while [ $i -lt 6 ]; do
+    curl -si -u "admin:$password" "http://$at/v2/"
+    i=$((i + 1))
+done >"$tmp/many"
+like 'an account has its rate' "$(tr -d '\r' <"$tmp/many")" '429 Too Many'
+like 'and is told when to come back' "$(tr -d '\r' <"$tmp/many")" 'Retry-After: 1'
+status 'others are not slowed' 200 "http://$at/v2/team/app/manifests/1"
+stop -TERM
 if command -v sqlite3 >/dev/null; then
     sqlite3 "$data/meta.db" "UPDATE audit SET entry = entry || ' ' WHERE seq = 2"
     fails 'a changed entry is found' 1 'entry 2 is not what was written' manage audit --verify

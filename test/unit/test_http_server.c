@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/http_server.h"
@@ -70,6 +71,16 @@ static int start(void **state) {
 static int stop(void **state) {
     sw_server_stop(server, 100);
     return 0;
+}
+
+static int dial(unsigned port) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096;
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    assert_int_equal(connect(fd, (void *)&to, sizeof to), 0);
+    return fd;
 }
 
 /* Sends the text and reads until the other side closes, or until all of want has been seen. */
@@ -171,6 +182,33 @@ static void a_head_that_never_ends_is_cut_off(void **state) {
     assert_false(has(s, "200"));
 }
 
+/* Who neither sends nor reads is let go; the test waits for that, whenever it is. */
+static void slow_peers_do_not_keep_their_connections(void **state) {
+    static const char *const requests[] = {
+        "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nab",
+        "PATCH /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+        "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n",
+    };
+    struct sw_error err;
+    struct sw_server *s = NULL;
+    struct sw_server_options o = {.address = "127.0.0.1:0",
+                                  .threads = 2,
+                                  .speed_window_s = 1,
+                                  .handler = {NULL, head, body, end, done}};
+    int fds[3];
+    assert_ok(sw_server_start(&o, &s, &err), err);
+    for (size_t i = 0; i < 3; i++) {
+        fds[i] = dial(sw_server_port(s));
+        assert_true(write(fds[i], requests[i], strlen(requests[i])) > 0);
+    }
+    struct timespec pause = {.tv_nsec = 50000000};
+    for (int i = 0; i < 1200 && sw_server_connections(s) == 0; i++) nanosleep(&pause, NULL);
+    for (int i = 0; i < 1200 && sw_server_connections(s) > 0; i++) nanosleep(&pause, NULL);
+    assert_int_equal(sw_server_connections(s), 0);
+    for (size_t i = 0; i < 3; i++) close(fds[i]);
+    sw_server_stop(s, 100);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(path_and_query_arrive_undecoded),
@@ -184,6 +222,7 @@ int main(void) {
         cmocka_unit_test(files_are_sent_in_part),
         cmocka_unit_test(header_values_cannot_add_headers),
         cmocka_unit_test(a_head_that_never_ends_is_cut_off),
+        cmocka_unit_test(slow_peers_do_not_keep_their_connections),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -12,6 +12,7 @@
 #include "registry/jwt.h"
 #include "registry/manifest.h"
 #include "registry/route.h"
+#include "registry/server_internal.h"
 
 static struct sw_arena arena;
 static int arena_up(void **state) {
@@ -353,6 +354,27 @@ static void collecting_a_large_repository_ends(void **state) {
     sw_blobs_close(blobs);
 }
 
+static void rates_are_limited_for_each_by_itself(void **state) {
+    struct rate_table *t = rate_table_new(5);
+    int64_t now = 1000000000;
+    static const char *const others[] = {"10.0.0.2", "::1", "ann", "bob", "robot$ci", "eve"};
+    struct sw_str a = SW_STR("10.0.0.1");
+    int free_others = 0;
+    for (int i = 0; i < 10; i++) assert_true(rate_take(t, a, now)); /* two seconds at once */
+    assert_false(rate_take(t, a, now));
+    /* One of them may share the slot. */
+    for (size_t i = 0; i < 6; i++) free_others += rate_take(t, sw_str(others[i]), now);
+    assert_in_range(free_others, 5, 6);
+    assert_false(rate_take(t, a, now + 199000000));
+    assert_true(rate_take(t, a, now + 201000000));
+    assert_false(rate_take(t, a, now)); /* a time before gives nothing back */
+    assert_false(rate_take(t, a, now + 202000000));
+    for (int i = 0; i < 10; i++) assert_true(rate_take(t, a, now + 3600000000000));
+    assert_false(rate_take(t, a, now + 3600000000000));
+    rate_table_free(t);
+    assert_true(rate_take(NULL, a, now));
+}
+
 int main(void) {
 #define PURE(f) cmocka_unit_test_setup_teardown(f, arena_up, arena_down)
 #define META(f) cmocka_unit_test_setup_teardown(f, meta_up, meta_down)
@@ -366,6 +388,7 @@ int main(void) {
         PURE(passwords_are_hashed_with_bcrypt),
         PURE(attestations_count_only_from_trusted_keys),
         PURE(manifests_with_two_meanings_are_refused),
+        PURE(rates_are_limited_for_each_by_itself),
         META(production_is_written_by_releasing_robots),
         META(audit_finds_what_was_changed),
         META(collecting_spares_what_is_touched_or_needed),
