@@ -21,6 +21,7 @@ static const struct sw_option options[] = {
     {"trust-proxy", 0, NULL, "believe X-Forwarded-For, -Proto and -Host", 0, NULL, NULL},
     {"open", 0, NULL, "no accounts: everybody may do everything (loopback addresses only)", 0, NULL,
      NULL},
+    {"audit-pulls", 0, NULL, "record pulls of manifests in the audit trail, too", 0, NULL, NULL},
     {"access-log", 0, "FILE", "JSON lines; - for standard output", 0, NULL, NULL},
     {"threads", 0, "N", "threads that serve (16)", 0, NULL, NULL},
     {"connections-max", 0, "N", "connections at once (4096)", 0, NULL, NULL},
@@ -72,6 +73,7 @@ static enum sw_code read_options(struct sw_invocation *inv, struct sw_registry_o
     o->tls_key = sw_opt(inv, "tls-key");
     o->external_url = sw_opt(inv, "external-url");
     o->open = sw_opt_flag(inv, "open");
+    o->audit_pulls = sw_opt_flag(inv, "audit-pulls");
     o->trust_proxy = sw_opt_flag(inv, "trust-proxy");
     if (!o->tls_cert != !o->tls_key)
         return sw_fail(err, SW_USAGE, "--tls-cert and --tls-key come together");

@@ -11,7 +11,7 @@
 #include "registry/route.h"
 
 #define BATCH 500       /* entries moved in one transaction */
-#define QUEUE_MAX 10000 /* refusals that wait; more are counted */
+#define QUEUE_MAX 20000 /* entries without a transaction that wait; more are counted */
 #define ENTRY_MAX ((size_t)16 << 10)
 #define HASH_LEN 64
 
@@ -210,7 +210,7 @@ enum sw_code sw_audit_verify(struct sw_meta *m, int64_t *ret_n, char *ret_head,
     return SW_OK;
 }
 
-/* ---- the queue of refusals ---- */
+/* ---- the queue of what has no transaction ---- */
 
 struct sw_audit_queue {
     struct sw_meta *meta;
@@ -258,7 +258,7 @@ enum sw_code sw_audit_queue_flush(struct sw_audit_queue *q, struct sw_error *err
     }
     if (!code && dropped) {
         struct sw_audit_entry e = {.time_s = sw_now_unix_s(), .action = SW_STR("dropped")};
-        e.detail = sw_arena_printf(&a, "%llu refusals were not recorded one by one",
+        e.detail = sw_arena_printf(&a, "%llu entries came too fast to be recorded one by one",
                                    (unsigned long long)dropped);
         code = sw_audit_add(&tx, &e, err);
     }

@@ -45,7 +45,7 @@ SW_NODISCARD enum sw_code sw_audit_list(struct sw_meta *m, const struct sw_audit
 SW_NODISCARD enum sw_code sw_audit_verify(struct sw_meta *m, int64_t *ret_n, char *ret_head,
                                           struct sw_error *err);
 
-/* For what has no transaction of its own (refusals): a queue that a thread empties. */
+/* For what has no transaction of its own (refusals, pulls): a queue that a thread empties. */
 struct sw_audit_queue;
 struct sw_audit_queue *sw_audit_queue_new(struct sw_meta *m);
 void sw_audit_queue_push(struct sw_audit_queue *q, const struct sw_audit_entry *entry);

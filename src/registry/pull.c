@@ -125,6 +125,11 @@ void manifest_get(struct request *q) {
         return;
     }
     sw_count(q->r, METRIC_MANIFESTS_PULLED, 1);
+    if (q->r->options.audit_pulls) {
+        bool by_digest = sw_digest_is_set(&q->route.digest);
+        audit_now(q, "pull", q->route.name, q->digest, by_digest ? SW_STR("") : q->route.reference,
+                  true);
+    }
     sw_reply_bytes(x, 200, row.body);
 }
 

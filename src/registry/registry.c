@@ -84,6 +84,7 @@ enum sw_code sw_registry_open(const struct sw_registry_options *o, struct sw_reg
     r->intake = sw_intake_pool_new();
     r->tokens = token_cache_new();
     r->passwords = password_cache_new();
+    r->issuers = oidc_cache_new();
     r->http = sw_http_new(&(struct sw_http_options){.retries = SW_HTTP_NO_RETRIES});
     *ret = r;
     return SW_OK;
@@ -97,6 +98,7 @@ void sw_registry_close(struct sw_registry *r) {
     sw_intake_pool_free(r->intake);
     token_cache_free(r->tokens);
     password_cache_free(r->passwords);
+    oidc_cache_free(r->issuers);
     rate_table_free(r->address_rates);
     rate_table_free(r->account_rates);
     sw_key_free(r->token_key);

@@ -40,6 +40,7 @@ struct sw_registry_options {
     unsigned speed_min;      /* 512: bytes a second; who is slower for speed_window_s is let go */
     unsigned speed_window_s; /* 60 */
     unsigned gc_interval_s;  /* 0: only on request */
+    bool audit_pulls;        /* record who pulled which manifest */
     int access_log_fd;       /* JSON lines; 0: none. Borrowed */
 };
 

@@ -21,6 +21,7 @@
 
 struct token_cache;
 struct password_cache;
+struct oidc_cache;
 struct rate_table;
 struct upload;
 
@@ -57,6 +58,7 @@ struct sw_registry {
     uint8_t cache_key[32]; /* of this process: keys of the password cache */
     struct token_cache *tokens;
     struct password_cache *passwords;
+    struct oidc_cache *issuers;
     struct rate_table *address_rates, *account_rates;
     struct sw_server *server;
     struct sw_http *http; /* webhooks, OIDC keys */
@@ -135,6 +137,8 @@ struct token_cache *token_cache_new(void);
 void token_cache_free(struct token_cache *c);
 struct password_cache *password_cache_new(void);
 void password_cache_free(struct password_cache *c);
+struct oidc_cache *oidc_cache_new(void);
+void oidc_cache_free(struct oidc_cache *c);
 /* oidc.c: exchanges a CI system's token; fills who on success. */
 SW_NODISCARD enum sw_code oidc_exchange(struct request *q, struct sw_str token,
                                         const struct sw_principal **ret, struct sw_error *err);

@@ -133,7 +133,15 @@ status 'what an image needs is not' 200 "http://$at/v2/team/app/blobs/sha256:$la
 like 'the trail knows who pushed' "$(manage audit --action push)" 'allowed ann'
 like 'and what was refused' "$(manage audit --refused)" 'REFUSED'
 like 'its chain verifies' "$(manage audit --verify)" 'the last hash is'
+is 'pulls are not, unless asked for' "$(manage audit --action pull | grep -c allowed)" 0
 stop -TERM
+start --audit-pulls
+status 'a pull by tag' 200 "http://$at/v2/team/app/manifests/1"
+status 'a pull by digest' 200 -u "admin:$password" "http://$at/v2/team/app/manifests/sha256:$manifest"
+status 'a pull of nothing' 404 -u "admin:$password" "http://$at/v2/team/app/manifests/none"
+stop -TERM
+is 'pulls are in the trail' "$(manage audit --action pull --digest "sha256:$manifest" | grep -c 'allowed .* pull team/app')" 2
+is 'with who pulled' "$(manage audit --action pull --account admin | grep -c allowed)" 1
 start --rate-account 1 --rate 1000
 i=0
 while [ $i -lt 6 ]; do

@@ -58,6 +58,8 @@ def url64(data):
 
 
 deliveries = []
+asked = []
+published = {"kid": "1", "x": None}
 
 
 class Outside(http.server.BaseHTTPRequestHandler):
@@ -76,7 +78,8 @@ class Outside(http.server.BaseHTTPRequestHandler):
         if "openid-configuration" in self.path:
             answer = {"jwks_uri": issuer + "/keys"}
         else:
-            answer = {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": url64(public)}]}
+            asked.append(self.path)
+            answer = {"keys": [{"kty": "OKP", "crv": "Ed25519", **published}]}
         text = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(text)))
@@ -84,6 +87,7 @@ class Outside(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text)
 
 
+published["x"] = url64(public)
 outside = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Outside)
 issuer = "http://127.0.0.1:%d" % outside.server_port
 threading.Thread(target=outside.serve_forever, daemon=True).start()
@@ -192,12 +196,12 @@ try:
         "issuer": issuer, "audience": "slipway", "robot": "robot$rel", "claims": {}})[0], 400)
     good = {"iss": issuer, "aud": "slipway", "exp": int(time.time()) + 60, "repository": "acme/app"}
 
-    def exchange(claims, alg="EdDSA"):
-        text = url64(json.dumps({"alg": alg, "kid": "1"}).encode()) + "." + \
+    def exchange(claims, alg="EdDSA", kid="1", extra={}, signer=sign):
+        text = url64(json.dumps({"alg": alg, "kid": kid, **extra}).encode()) + "." + \
             url64(json.dumps(claims).encode())
         form = urllib.parse.urlencode({
             "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
-            "subject_token": text + "." + url64(sign(text.encode())),
+            "subject_token": text + "." + url64(signer(text.encode())),
             "scope": "repository:stage/app:pull"}).encode()
         return request("POST", "/token", form, "application/x-www-form-urlencoded", user=None)
 
@@ -209,6 +213,31 @@ try:
     check("not for another audience", exchange({**good, "aud": "other"})[0], 401)
     check("not after its end", exchange({**good, "exp": 1})[0], 401)
     check("not for an algorithm of its choice", exchange(good, "none")[0], 401)
+    pem = open("public.pem", "rb").read()
+    for secret in (public, pem, url64(public).encode(), b""):
+        check("a public key is no secret", exchange(
+            good, "HS256", signer=lambda d: hmac.new(secret, d, "sha256").digest())[0], 401)
+    for alg in ("ES256", "RS256", "eddsa", "", "None"):
+        check("the key says the algorithm, not %r" % alg, exchange(good, alg)[0], 401)
+    check("no signature is no signature", exchange(good, "none", signer=lambda d: b"")[0], 401)
+    own = {"jwk": {"kty": "OKP", "crv": "Ed25519", "x": url64(bytes(32))}, "jku": issuer + "/evil"}
+    check("keys in a header are not used", exchange(good, extra=own, signer=lambda d: bytes(64))[0], 401)
+    check("what must be understood is not", exchange(good, extra={"crit": ["b64"]})[0], 401)
+    check("a signature of something else", exchange(good, signer=lambda d: sign(d + b"."))[0], 401)
+    check("the keys were asked for once", asked, ["/keys"])
+    for i in range(20):
+        exchange(good, kid="../../%d" % i)
+    check("invented keys do not make us ask again and again", len(asked) <= 2, True)
+    openssl("genpkey", "-algorithm", "ed25519", "-out", "key.pem")
+    published.update(kid="2", x=url64(openssl("pkey", "-in", "key.pem", "-pubout", "-outform", "DER")[-32:]))
+    for _ in range(60):
+        if exchange(good, kid="2")[0] == 200:
+            break
+        time.sleep(0.5)
+    check("an issuer changes its key", exchange(good, kid="2")[0], 200)
+    check("after which the old one does not count", exchange(good, kid="1")[0], 401)
+    openssl("genpkey", "-algorithm", "ed25519", "-out", "key.pem")
+    check("nor a key that has only its name", exchange(good, kid="2")[0], 401)
     check("robots do not manage", request("GET", "/api/v1/accounts", user=robot)[0], 403)
     for _ in range(100):
         if len(deliveries) >= 4:
