@@ -4,7 +4,7 @@
 is_root || skip_all 'needs root to become an ordinary user'
 base_images
 as_user true || skip_all 'cannot become an ordinary user'
-as_user unshare -Ur true 2>/dev/null || skip_all 'this host has no user namespaces for ordinary users'
+user_builds || skip_all 'this host has no user namespaces for ordinary users'
 mkdir "$tmp/app"
 cat >"$tmp/app/Dockerfile" <<'D'
 FROM busybox AS builder

@@ -103,7 +103,7 @@ printf 'FROM busybox AS a\nADD a.tar.gz links.tar /t/\nRUN cat /t/d/f\nFROM scra
 ok 'in a stage that runs' "$slipway" build -t x "$tmp/ctx"
 out=$("$slipway" build -t x "$tmp/ctx" 2>&1)
 is 'the second time from the cache' "$(printf '%s\n' "$out" | grep -c CACHED)" 3
-if is_root && have setpriv; then
+if user_builds; then
     cp -R "$tmp/ctx" "$tmp/ctx2" && chmod -R a+rX "$tmp/ctx2"
     first=$(sha256sum <"$tmp/out.tar")
     printf 'FROM scratch\nADD a.tar.gz /\n' >"$tmp/ctx2/Dockerfile"

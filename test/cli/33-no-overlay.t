@@ -38,9 +38,9 @@ same 'a writable bind mount keeps nothing' 'FROM busybox\nRUN --mount=type=bind,
 same 'an ordinary user' 'FROM busybox\nUSER app\nWORKDIR /home/app/w\nRUN id > id; mkdir d; touch d/x\n'
 is 'the copies are gone' "$(ls "$tmp/root2/slipway/tmp" | grep -vc lease)" 0
 without "$slipway" build -t t "$tmp/ctx" >/dev/null 2>&1
-is 'run' "$(without "$slipway" run --rm t sh -c 'echo new > n; cat n; id -u' 2>&1)" 'new
+is 'run' "$(without "$slipway" run --rm --network none t sh -c 'echo new > n; cat n; id -u' 2>&1)" 'new
 1000'
-is 'run changes nothing' "$(without "$slipway" run --rm t ls 2>&1)" 'd
+is 'run changes nothing' "$(without "$slipway" run --rm --network none t ls 2>&1)" 'd
 id'
 same 'a workdir that the image lacks' 'FROM busybox\nWORKDIR /w\nRUN pwd > x\n'
 ok 'overlay again, where copies were made' env SLIPWAY_ROOT="$tmp/root2" "$slipway" build -t t2 "$tmp/ctx"

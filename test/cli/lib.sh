@@ -130,7 +130,18 @@ as_user() {
         }
     }
     [ -d "$tmp/home" ] || { mkdir -p "$tmp/home" && chown slipway-test "$tmp/home"; }
-    setpriv --reuid slipway-test --regid "$(id -g slipway-test)" --clear-groups \
+    become_user="setpriv --reuid slipway-test --regid $(id -g slipway-test) --clear-groups"
+    # Where the tree is in somebody's closed home, the user runs a copy.
+    [ -n "${user_slipway:-}" ] || user_slipway=$slipway
+    $become_user test -x "$user_slipway" || { cp "$slipway" "$tmp/slipway-for-users" && user_slipway=$tmp/slipway-for-users; }
+    for word; do
+        shift
+        [ "$word" = "$slipway" ] && word=$user_slipway
+        set -- "$@" "$word"
+    done
+    $become_user \
         env HOME="$tmp/home" XDG_DATA_HOME="$tmp/home/data" SLIPWAY_ROOT="$tmp/home/root" "$@"
 }
+# whether as_user can build: not in a chroot, nor where the host forbids it
+user_builds() { is_root && as_user unshare -Ur true 2>/dev/null; }
 is_root() { [ "$(id -u)" = 0 ]; }
