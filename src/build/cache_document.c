@@ -40,8 +40,9 @@ static enum sw_code read_step(const struct sw_json *node, struct sw_cache_step *
     if (!code) code = sw_json_opt_str(node, "compressor", &compressor, err);
     if (!code) code = read_key(node, "content", false, &s->content, err);
     if (code) return code;
+    /* The store names its blobs by SHA-256 alone. */
     bool whole =
-        layer >= 0 || (sw_digest_is_set(&s->diff_id) && sw_digest_is_set(&s->blob) && size > 0);
+        layer >= 0 || (s->diff_id.alg == SW_SHA256 && s->blob.alg == SW_SHA256 && size > 0);
     if (compressor.len >= sizeof s->compressor || (!s->empty && !whole))
         return sw_json_fail(node, err, "no record of a step");
     memcpy(s->compressor, compressor.ptr, compressor.len);

@@ -70,6 +70,7 @@ static enum sw_code add(struct sw_cache_sources *c, struct sw_origin *from, stru
             s->blob = image->layers[s->layer].digest;
             s->size = (uint64_t)image->layers[s->layer].size;
             s->diff_id = config->diff_ids[s->layer];
+            if (s->blob.alg != SW_SHA256 || s->diff_id.alg != SW_SHA256) continue;
         }
         if (sw_map_has(&c->steps, sw_digest_key(&s->key))) continue;
         struct known_step *known = SW_NEW(&c->arena, struct known_step);
