@@ -86,6 +86,8 @@ enum sw_code sw_user_find(struct sw_source *view, struct sw_arena *arena, struct
         enum sw_code code = sw_df_owner_parse(text, &who, err);
         if (code) return code;
     }
+    /* ":group" is root's, in that group. */
+    if (!who.user.ptr) who.user = SW_STR("0");
     enum sw_code code = read_db(view, arena, "etc/passwd", &passwd, err);
     if (!code) code = read_db(view, arena, "etc/group", &group, err);
     if (code) return code;

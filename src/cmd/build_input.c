@@ -105,6 +105,9 @@ static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_optio
     return SW_OK;
 }
 
+/* The last second of the year 9999: what RFC 3339 can write. */
+#define EPOCH_MAX 253402300799
+
 /* SOURCE_DATE_EPOCH or --source-date-epoch, else the time of the context's last commit, else 0. */
 static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_options *o,
                                struct sw_error *err) {
@@ -117,8 +120,13 @@ static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_option
     if (!text) text = getenv("SOURCE_DATE_EPOCH");
     if (text && *text) {
         value = sw_str(text);
-        if (sw_str_i64(value, &o->epoch_s) && o->epoch_s >= 0) return SW_OK;
-        return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%s: want seconds since 1970", text);
+        if (!sw_str_i64(value, &o->epoch_s) || o->epoch_s < 0)
+            return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%s: want seconds since 1970", text);
+        if (o->epoch_s <= EPOCH_MAX) return SW_OK;
+        return sw_fail(err, SW_USAGE,
+                       "SOURCE_DATE_EPOCH=%s: beyond the year 9999, which no image document can "
+                       "say; seconds are wanted, not milliseconds",
+                       text);
     }
     SW_FREE char *git = sw_asprintf("%s/.git", o->context);
     if (access(git, F_OK) < 0 || !sw_proc_find("git", NULL)) return SW_OK;
@@ -131,7 +139,7 @@ static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_option
     int64_t time;
     /* A repository without a commit, or one that git refuses, is as good as none. */
     if (sw_proc_run(&run, &out, &ignored) == SW_OK &&
-        sw_str_i64(sw_str_trim(sw_buf_str(&out)), &time))
+        sw_str_i64(sw_str_trim(sw_buf_str(&out)), &time) && time >= 0 && time <= EPOCH_MAX)
         o->epoch_s = time;
     return SW_OK;
 }

@@ -1,5 +1,9 @@
 #include "dockerfile/json_internal.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/buf.h"
 #include "dockerfile/limits.h"
 #include "dockerfile/list_internal.h"
@@ -96,7 +100,7 @@ static bool take_digits(struct json *j) {
     return n > 0;
 }
 
-static bool take_number(struct json *j) {
+static bool take_decimal(struct json *j) {
     take_char(j, '-');
     if (!take_char(j, '0') && !take_digits(j)) return false;
     if (take_char(j, '.') && !take_digits(j)) return false;
@@ -105,6 +109,16 @@ static bool take_number(struct json *j) {
         return take_digits(j);
     }
     return true;
+}
+
+/* A number beyond a double makes the whole no JSON, as it does for encoding/json. */
+static bool take_number(struct json *j) {
+    SW_BUF struct sw_buf text;
+    const char *start = j->rest.ptr;
+    sw_buf_init(&text, 0);
+    if (!take_decimal(j)) return false;
+    sw_buf_add(&text, sw_str_n(start, (size_t)(j->rest.ptr - start)));
+    return isfinite(strtod(text.ptr, NULL));
 }
 
 static bool take_value(struct json *j);

@@ -28,6 +28,24 @@ is 'hard links within one layer' "$(build 'FROM scratch\nCOPY dir /\n' | grep ^g
 is 'implicit parents under --chown and --chmod' "$(build 'FROM scratch\nCOPY --chown=5:6 --chmod=600 f /a/b/f\n')" 'a 5 0o600 5 6  0
 a/b 5 0o600 5 6  0
 a/b/f 0 0o600 5 6  2'
+owned() { build "FROM busybox\nRUN echo 'odd:x:1234:77::/:/bin/sh' >> /etc/passwd; echo 'odd:x:88:' >> /etc/group\nCOPY --chown=$1 f /f\n" | sed -n 's/^f 0 [^ ]* \([0-9]*\) \([0-9]*\) .*/\1:\2/p'; }
+is '--chown=:GROUP is the user 0' "$(owned :odd)" 0:88
+is 'also with a number' "$(owned :5)" 0:5
+is 'a name has its own group' "$(owned odd)" 1234:77
+is 'also before a colon' "$(owned odd:)" 1234:77
+is 'a number is a group of that number, whatever passwd says' "$(owned 1234)" 1234:1234
+is 'user and group' "$(owned odd:odd)" 1234:88
+is 'USER :GROUP runs as root in it' "$(printf 'FROM busybox\nUSER :extra\nRUN id -u > /tmp/id; id -g >> /tmp/id\n' | "$slipway" build -q -t ug -f - "$tmp/ctx" >/dev/null 2>&1; "$slipway" run --rm --user 0 ug cat /tmp/id | tr '\n' ' ')" '0 2000 '
+printf 'FROM scratch\nCOPY f /\n' >"$tmp/latest"
+for t in 99999999999999 253402300800; do
+    fails "SOURCE_DATE_EPOCH=$t" 2 'beyond the year 9999' "$slipway" build --source-date-epoch $t -f "$tmp/latest" "$tmp/ctx"
+    fails "--timestamp $t" 2 'beyond the year 9999' "$slipway" build --timestamp $t -f "$tmp/latest" "$tmp/ctx"
+    fails "the variable $t" 2 'beyond the year 9999' env SOURCE_DATE_EPOCH=$t "$slipway" build -f "$tmp/latest" "$tmp/ctx"
+    fails "the argument $t" 2 'beyond the year 9999' "$slipway" build --build-arg SOURCE_DATE_EPOCH=$t -f "$tmp/latest" "$tmp/ctx"
+done
+fails 'a negative one' 2 'seconds since 1970' "$slipway" build --source-date-epoch=-1 -f "$tmp/latest" "$tmp/ctx"
+ok 'the last second there is' "$slipway" build -t latest --source-date-epoch 253402300799 -f "$tmp/latest" "$tmp/ctx"
+is 'is what the image says' "$("$slipway" inspect --format '{{.Created}}' latest)" 9999-12-31T23:59:59Z
 is 'a source that is a link is followed' "$(build 'FROM scratch\nCOPY link /\n')" 'link 0 0o644 0 0  2'
 is 'links in the destination, inside the root' "$(build 'FROM busybox\nRUN ln -s /tmp/real /l; mkdir /tmp/real; ln -s ../../../tmp /up\nCOPY f /l/\nCOPY f /up/g\n' | grep -E '^(tmp/real/f|tmp/g) ')" 'tmp/g 0 0o644 0 0  2
 tmp/real/f 0 0o644 0 0  2'

@@ -327,6 +327,9 @@ static void commands_have_two_forms(void **state) {
         {"echo  two  blanks", "echo  two  blanks", false},
         {"echo \"$HOME\" 'x'", "echo \"$HOME\" 'x'", false},
         {"", "", false},
+        /* Numbers beyond a double are no JSON to encoding/json, and so no array. */
+        {"[1e999]", "[1e999]", false},
+        {"[\"a\", {\"x\": [-1e400]}]", "[\"a\", {\"x\": [-1e400]}]", false},
     };
     static const char *const names[] = {"RUN", "CMD", "ENTRYPOINT"};
     for (size_t i = 0; i < 3 * sizeof rows / sizeof *rows; i++) {
@@ -340,6 +343,7 @@ static void commands_have_two_forms(void **state) {
     }
     assert_has(refuse_one("CMD [\"a\", 1]"), "strings only");
     assert_has(refuse_one("RUN [null]"), "strings only");
+    assert_has(refuse_one("RUN [1e308, 1e-999]"), "strings only");
     assert_has(refuse_one("ENTRYPOINT [[\"a\"]]"), "strings only");
     assert_has(refuse_one("COPY [\"a\", true, {\"x\": [1.5e3]}]"), "strings only");
 }
