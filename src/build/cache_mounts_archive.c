@@ -18,7 +18,6 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "build/cache_mounts.h"
-#include "build/cache_mounts_internal.h"
 #include "build/limits.h"
 #include "codec/tar.h"
 #include "codec/tar_reader.h"

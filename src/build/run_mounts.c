@@ -14,9 +14,9 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sys.h"
-#include "build/cache_mounts.h"
 #include "build/run_mounts_internal.h"
 #include "dockerfile/values.h"
+#include "store/cache_mounts.h"
 
 #define PRIVATE_CACHES_MAX 64 /* copies of one sharing=private cache that may exist */
 
@@ -210,13 +210,11 @@ static struct sw_str cache_id(struct sw_stage *s, const struct sw_df_mount *d) {
 static enum sw_code open_cache_dir(struct sw_stage *s, const struct sw_df_mount *d, int root,
                                    unsigned copy, int *ret_dir, int *ret_lock, bool *ret_fresh,
                                    struct sw_error *err) {
-    char name[48], suffix[16] = "";
     struct sw_str id = cache_id(s, d);
-    struct sw_digest digest = sw_digest_of(SW_SHA256, id);
-    char hex[SW_DIGEST_TEXT_MAX];
-    sw_digest_hex(&digest, hex);
-    if (copy) snprintf(suffix, sizeof suffix, ".%u", copy);
-    snprintf(name, sizeof name, "%.24s%s", hex, suffix);
+    char name[SW_CACHE_MOUNT_NAME_MAX];
+    sw_cache_mount_name(id, name);
+    size_t len = strlen(name);
+    if (copy) snprintf(name + len, sizeof name - len, ".%u", copy);
     SW_FD int dir = -1;
     SW_FD int lock = -1;
     enum sw_code code = sw_mkdirs_at(root, name, 0755, err);
@@ -271,11 +269,8 @@ static enum sw_code open_cache(struct sw_stage *s, const struct sw_df_mount *d, 
     SW_FD int root = -1;
     SW_FD int dir = -1;
     SW_FD int lock = -1;
-    int store_root = sw_store_root_fd(s->build->tools->store);
     bool fresh = false;
-    enum sw_code code = sw_mkdirs_at(store_root, "slipway/cachemounts", 0755, err);
-    if (!code)
-        code = sw_open_at(store_root, "slipway/cachemounts", O_RDONLY | O_DIRECTORY, 0, &root, err);
+    enum sw_code code = sw_cache_mounts_root(s->build->tools->store, &root, err);
     for (unsigned copy = 0; !code; copy++) {
         code = open_cache_dir(s, d, root, copy, &dir, &lock, &fresh, err);
         /* private: whoever finds the cache in use takes a copy of its own. */

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "build/cache_mounts.h"
 #include "cmd/age.h"
 #include "cmd/render.h"
 #include "cmd/session.h"
@@ -10,6 +9,7 @@
 #include "codec/hex.h"
 #include "codec/json_writer.h"
 #include "store/cache.h"
+#include "store/cache_mounts.h"
 #include "store/gc.h"
 
 /* ---- list ---- */
@@ -102,18 +102,14 @@ const struct sw_command sw_cmd_cache_list = {
 
 static enum sw_code run_du(struct sw_invocation *inv, struct sw_error *err) {
     SW_SESSION struct sw_session session = {0};
-    struct sw_cache_mounts mounts;
     struct sw_du du;
-    uint64_t bytes = 0;
     enum sw_code code = sw_session_open(inv, SW_SESSION_ROOT, &session, err);
-    if (!code) code = sw_cache_mounts_list(session.store, inv->arena, true, &mounts, err);
     if (!code) code = sw_du_read(session.store, &du, err);
     if (code) return code;
-    for (size_t i = 0; i < mounts.len; i++) bytes += mounts.ptr[i].size_bytes;
     const struct {
         const char *name;
         uint64_t count, bytes;
-    } kinds[] = {{"Cache mounts", mounts.len, bytes},
+    } kinds[] = {{"Cache mounts", du.mounts.count, du.mounts.bytes},
                  {"Steps", du.cache.count, du.cache.bytes},
                  {"Unpacked layers", du.snapshots.count, du.snapshots.bytes}};
     SW_BUF struct sw_buf json;

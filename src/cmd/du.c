@@ -30,6 +30,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
         put_kind(&w, "images", &du.images);
         put_kind(&w, "cache", &du.cache);
         put_kind(&w, "snapshots", &du.snapshots);
+        put_kind(&w, "mounts", &du.mounts);
         put_kind(&w, "other", &du.other);
         sw_json_put_int(&w, "unreferenced_bytes", (int64_t)du.unreferenced_bytes);
         sw_json_put_int(&w, "total_bytes", (int64_t)du.total_bytes);
@@ -43,10 +44,11 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     } kinds[] = {{"Images", &du.images},
                  {"Build cache", &du.cache},
                  {"Unpacked layers", &du.snapshots},
+                 {"Cache mounts", &du.mounts},
                  {"Other", &du.other}};
     struct sw_table *t = sw_table_new(inv->arena, 4);
     sw_table_add(t, (const char *[]){"TYPE", "COUNT", "SIZE", "RECLAIMABLE"});
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         sw_table_add(
             t,
             (const char *[]){

@@ -19,17 +19,19 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     if (!code) code = sw_opt_size(inv, "keep-storage", &o.keep_bytes, err);
     if (code) return code;
     o.keep_cache = sw_opt_flag(inv, "images-only");
+    o.mounts = o.keep_bytes != 0;
     if (o.dry_run || sw_opt_flag(inv, "verbose")) o.each = show;
     SW_SESSION struct sw_session session = {0};
     struct sw_gc_result result;
     code = sw_session_open(inv, SW_SESSION_ROOT, &session, err);
     if (!code) code = sw_gc_run(session.store, &o, &result, err);
     if (code) return code;
-    printf("%s: %s (%llu images, %llu cache records, %llu unpacked layers, %llu blobs); %s left\n",
+    printf("%s: %s (%llu images, %llu cache records, %llu unpacked layers, %llu blobs, %llu cache "
+           "mounts); %s left\n",
            o.dry_run ? "Would free" : "Freed", sw_render_size(inv->arena, result.freed_bytes),
            (unsigned long long)result.images, (unsigned long long)result.records,
            (unsigned long long)result.snapshots, (unsigned long long)result.blobs,
-           sw_render_size(inv->arena, result.kept_bytes));
+           (unsigned long long)result.mounts, sw_render_size(inv->arena, result.kept_bytes));
     return SW_OK;
 }
 
@@ -49,7 +51,10 @@ const struct sw_command sw_cmd_prune = {
     .name = "prune",
     .args = "[OPTIONS]",
     .summary = "Remove what is not needed: images without a name, cache, unpacked layers",
-    .description = "What has a name or is in use by a running build or container is never removed.",
+    .description =
+        "What has a name or is in use by a running build or container is never removed. Cache "
+        "mounts go with --keep-storage only, when it is their turn; see also `slipway cache "
+        "prune`.",
     .examples = "  slipway prune --unused-for 7d\n  slipway prune --keep-storage 10g",
     .options = options,
     .run = run,

@@ -2,6 +2,7 @@
 #include <sys/statvfs.h>
 
 #include "base/fs.h"
+#include "store/cache_mounts.h"
 #include "store/gc.h"
 #include "store/image.h"
 #include "store/inventory.h"
@@ -54,14 +55,23 @@ static void sum_up(const struct sw_inventory *inv, struct sw_du *du) {
 
 enum sw_code sw_du_read(struct sw_store *store, struct sw_du *ret, struct sw_error *err) {
     SW_INVENTORY struct sw_inventory inv = {0};
+    SW_ARENA struct sw_arena a;
+    struct sw_cache_mounts mounts;
     struct sw_du du = {0};
-    enum sw_code code = sw_pin_begin(store, err);
+    sw_arena_init(&a, 0);
+    /* Before the section, which nobody should wait for. */
+    enum sw_code code = sw_cache_mounts_list(store, &a, true, &mounts, err);
+    if (!code) code = sw_pin_begin(store, err);
     if (code) return code;
     code = sw_inventory_read(store, &inv, err);
     if (!code) code = hold_images(&inv, err);
     sw_pin_end(store);
     if (code) return code;
     sum_up(&inv, &du);
+    du.mounts.count = mounts.len;
+    for (size_t i = 0; i < mounts.len; i++)
+        add(&du.mounts, mounts.ptr[i].size_bytes, !mounts.ptr[i].in_use);
+    du.total_bytes += du.mounts.bytes;
     struct statvfs v;
     if (fstatvfs(sw_store_root_fd(store), &v) == 0)
         du.free_bytes = (uint64_t)v.f_bavail * v.f_frsize;

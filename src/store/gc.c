@@ -23,11 +23,16 @@
 #include "base/sys.h"
 #include "codec/hex.h"
 #include "oci/image_layout.h"
+#include "store/cache_mounts.h"
 #include "store/inventory.h"
 #include "store/store_internal.h"
 
 struct temp_name {
     char text[48];
+};
+
+struct locked_mount {
+    int dir, lock;
 };
 
 struct gc {
@@ -38,7 +43,9 @@ struct gc {
     int64_t now;
     uint64_t bytes; /* what would be left */
     bool index_changed;
-    SW_VEC(struct temp_name) trees; /* in slipway/tmp, to be removed after the lock */
+    SW_VEC(struct temp_name) trees;      /* in slipway/tmp, to be removed after the lock */
+    struct sw_cache_mounts mounts;       /* measured before the lock */
+    SW_VEC(struct locked_mount) emptied; /* locked, to be emptied after the lock */
 };
 
 static void tell(struct gc *g, const char *kind, const char *name, uint64_t bytes) {
@@ -88,7 +95,7 @@ static enum sw_code decide_images(struct gc *g, struct sw_error *err) {
 
 /* ---- deciding: the cache, oldest use first ---- */
 
-enum candidate_kind { CANDIDATE_RECORD, CANDIDATE_SNAPSHOT, CANDIDATE_FILE };
+enum candidate_kind { CANDIDATE_RECORD, CANDIDATE_SNAPSHOT, CANDIDATE_FILE, CANDIDATE_MOUNT };
 
 struct candidate {
     int64_t last_use;
@@ -155,6 +162,32 @@ static bool record_in_use(struct gc *g, const struct sw_inv_record *r) {
     return false;
 }
 
+/* What a build uses at this moment is locked, and stays. */
+static void drop_mount(struct gc *g, const struct sw_cache_mount *m) {
+    struct locked_mount locked = {-1, -1};
+    struct sw_error busy = {0};
+    if (m->in_use) return;
+    if (!g->options->dry_run) {
+        if (sw_cache_mount_lock(g->store, m, &locked.dir, &locked.lock, &busy)) return;
+        sw_vec_add(&g->emptied, locked);
+    }
+    g->result.mounts++;
+    tell(g, "mount", m->name.ptr, m->size_bytes);
+}
+
+/* After the lock: it may be a large tree. */
+static void empty_mounts(struct gc *g, bool decided) {
+    for (size_t i = 0; i < g->emptied.len; i++) {
+        struct locked_mount *m = &g->emptied.ptr[i];
+        struct sw_error ignored = {0};
+        if (decided && sw_cache_mount_drop(g->store, m->dir, &ignored))
+            sw_debug("store", "emptying a cache mount: %s", ignored.text);
+        sw_closep(&m->dir);
+        sw_closep(&m->lock);
+    }
+    sw_vec_done(&g->emptied);
+}
+
 static void drop_candidate(struct gc *g, const struct candidate *c) {
     struct sw_inv_file *f;
     switch (c->kind) {
@@ -172,6 +205,9 @@ static void drop_candidate(struct gc *g, const struct candidate *c) {
         else
             g->result.filehashes++;
         tell(g, f->is_index ? "index" : "filehash", f->name.ptr, f->size);
+        break;
+    case CANDIDATE_MOUNT:
+        drop_mount(g, &g->mounts.ptr[c->at]);
         break;
     }
 }
@@ -201,6 +237,8 @@ static void decide_cache(struct gc *g) {
     }
     for (size_t i = 0; i < g->inv.files.len; i++)
         sw_vec_add(&list, ((struct candidate){g->inv.files.ptr[i].mtime, CANDIDATE_FILE, i}));
+    for (size_t i = 0; g->options->mounts && i < g->mounts.len; i++)
+        sw_vec_add(&list, ((struct candidate){g->mounts.ptr[i].last_use, CANDIDATE_MOUNT, i}));
     if (list.len) qsort(list.ptr, list.len, sizeof *list.ptr, oldest_first);
     for (size_t i = 0; i < list.len; i++) {
         if (g->options->keep_bytes && g->bytes <= g->options->keep_bytes) break;
@@ -307,13 +345,19 @@ static enum sw_code execute(struct gc *g, struct sw_error *err) {
     return code;
 }
 
+static uint64_t mounts_bytes(const struct sw_cache_mounts *mounts) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < mounts->len; i++) bytes += mounts->ptr[i].size_bytes;
+    return bytes;
+}
+
 /* Between reading index.json and writing it nobody may change it. */
 static enum sw_code collect(struct gc *g, struct sw_error *err) {
     SW_FD int index_lock = -1;
     enum sw_code code = sw_index_file_lock(g->store, &index_lock, err);
     if (!code) code = sw_inventory_read(g->store, &g->inv, err);
     if (code) return code;
-    g->bytes = sw_inventory_bytes(&g->inv);
+    g->bytes = sw_inventory_bytes(&g->inv) + mounts_bytes(&g->mounts);
     code = decide_images(g, err);
     if (!code) {
         decide_garbage(g);
@@ -334,15 +378,19 @@ enum sw_code sw_gc_run(struct sw_store *store, const struct sw_gc_options *optio
                        struct sw_gc_result *ret, struct sw_error *err) {
     static const struct sw_gc_options none;
     struct gc g = {.store = store, .options = options ? options : &none, .now = sw_now_unix_s()};
+    SW_ARENA struct sw_arena arena;
     SW_FD int lock = -1;
+    sw_arena_init(&arena, 0);
     enum sw_code code = sw_store_writable(store, err);
     if (!code) code = sw_lease_ensure(store, err);
+    if (!code) code = sw_cache_mounts_list(store, &arena, true, &g.mounts, err);
     if (code) return code;
     sw_lease_clean(store);
     if ((code = sw_store_flush_touches(store, err)) || (code = lock_exclusive(store, &lock, err)))
         return code;
     code = collect(&g, err);
     sw_closep(&lock);
+    empty_mounts(&g, !code);
     for (size_t i = 0; i < g.trees.len; i++) {
         struct sw_error ignored;
         if (sw_remove_tree_at(store->tmp_fd, g.trees.ptr[i].text, &ignored))
@@ -368,11 +416,16 @@ static enum sw_code measure(struct sw_store *s, uint64_t *ret, struct sw_error *
     pthread_mutex_unlock(&s->lock);
     if (known) return SW_OK;
     SW_INVENTORY struct sw_inventory inv = {0};
-    if ((code = sw_pin_begin(s, err))) return code;
+    SW_ARENA struct sw_arena arena;
+    struct sw_cache_mounts mounts;
+    sw_arena_init(&arena, 0);
+    if ((code = sw_cache_mounts_list(s, &arena, true, &mounts, err)) ||
+        (code = sw_pin_begin(s, err)))
+        return code;
     code = sw_inventory_read(s, &inv, err);
     sw_pin_end(s);
     if (code) return code;
-    *ret = sw_inventory_bytes(&inv);
+    *ret = sw_inventory_bytes(&inv) + mounts_bytes(&mounts);
     pthread_mutex_lock(&s->lock);
     s->used_bytes = *ret;
     s->used_known = true;
@@ -399,7 +452,7 @@ enum sw_code sw_store_reserve(struct sw_store *s, uint64_t bytes, struct sw_erro
     if (!s->cap_bytes) return check_free_space(s, bytes, err);
     if ((code = measure(s, &used, err))) return code;
     if (bytes < s->cap_bytes && used > s->cap_bytes - bytes) {
-        struct sw_gc_options options = {.keep_bytes = s->cap_bytes - bytes};
+        struct sw_gc_options options = {.keep_bytes = s->cap_bytes - bytes, .mounts = true};
         struct sw_gc_result result;
         if ((code = sw_gc_run(s, &options, &result, err)) || (code = measure(s, &used, err)))
             return code;

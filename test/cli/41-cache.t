@@ -86,4 +86,40 @@ fails 'a cap that cannot be kept is named' 1 'pass the limit of 1 MiB' "$slipway
 fails 'from the environment' 1 'pass the limit of 1 MiB' env SLIPWAY_STORE_CAP=1m "$slipway" build "$tmp/app"
 ok 'a larger one' "$slipway" build --store-cap 100m -t big "$tmp/app"
 fails 'nonsense is refused' 2 'store cap of "x"' "$slipway" build --store-cap x "$tmp/app"
+
+# Cache mounts count, and go when it is their turn.
+cat >"$tmp/fat" <<'D'
+FROM busybox
+RUN --mount=type=cache,id=fat,target=/c head -c 4000000 /dev/zero | tr '\\0' x > /c/f
+RUN --mount=type=cache,id=thin,target=/c echo thin > /c/f
+D
+SLIPWAY_ROOT="$tmp/third"
+base_images
+"$slipway" build -q -t fat -f "$tmp/fat" "$tmp/app" >/dev/null 2>&1
+like 'du has cache mounts' "$("$slipway" du)" '^Cache mounts +2 '
+du() { "$slipway" du --format "{{.$1}}"; }
+ok 'with what they take' test "$(du mounts.bytes)" -ge 4000000
+ok 'which could be given back' test "$(du mounts.reclaimable)" -ge 4000000
+ok 'and is part of the total' test "$(du total_bytes)" -ge "$(($(du mounts.bytes) + $(du images.bytes)))"
+mount_of() { dirname "$(grep -lx "$1" "$SLIPWAY_ROOT"/slipway/cachemounts/*/id)"; }
+fat=$(mount_of fat) thin=$(mount_of thin)
+old() { touch -d @1000000000 "$fat/lock" "$fat/data"; }
+old
+like 'one in use stays' "$(flock "$fat/lock" "$slipway" prune --keep-storage "$(($(du total_bytes) - 1000000))")" '0 cache mounts'
+ok 'with its content' test -s "$fat/data/f"
+like 'a prune without a size leaves them alone' "$("$slipway" prune --unused-for 1h)" '0 cache mounts'
+like '--dry-run' "$("$slipway" prune -n --keep-storage "$(($(du total_bytes) - 1000000))")" '1 cache mounts'
+ok 'removes nothing' test -s "$fat/data/f"
+cap=$(($(du total_bytes) + 1000000))
+ok 'a build with a cap that is passed' "$slipway" build -t big --store-cap "$cap" "$tmp/app"
+ok 'empties the one unused for longest' test ! -e "$fat/data"
+ok 'and not the other' test -s "$thin/data/f"
+like 'what is named stays' "$("$slipway" images)" '^(.*/)?fat '
+ok 'the mount is filled again' "$slipway" build --no-cache -f "$tmp/fat" "$tmp/app"
+old
+flock "$fat/lock" "$slipway" build --no-cache --store-cap "$(($(du total_bytes) + 1000))" "$tmp/app" >"$tmp/out" 2>&1
+ok 'a cap takes nothing that is in use' test -s "$fat/data/f"
+head -c 6000000 /dev/urandom >"$tmp/app/big"
+fails 'rather it is refused' 1 'would pass the limit' flock "$fat/lock" "$slipway" build --store-cap 6500000 "$tmp/app"
+ok 'and then, too' test -s "$fat/data/f"
 done_testing

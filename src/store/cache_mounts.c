@@ -1,7 +1,7 @@
 /* A mount is a directory with id (text), data (the content) and lock (flock; its time is the last
  * use). Whoever holds the lock may replace data; the directory and the lock stay for ever, so that
  * nobody waits for the lock of a mount that is no more. One without data is as good as none. */
-#include "build/cache_mounts.h"
+#include "store/cache_mounts.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,10 +15,11 @@
 #include "base/fs.h"
 #include "base/sys.h"
 #include "base/vec.h"
-#include "build/cache_mounts_internal.h"
-#include "build/limits.h"
+#include "codec/digest.h"
 
+#define CACHE_MOUNTS_DIR "slipway/cachemounts"
 #define MOUNTS_MAX 65536
+#define DEPTH_MAX 2048 /* PATH_MAX allows that many directories of one letter */
 
 void sw_cache_mount_name(struct sw_str id, char ret[SW_CACHE_MOUNT_NAME_MAX]) {
     struct sw_digest digest = sw_digest_of(SW_SHA256, id);
@@ -35,9 +36,8 @@ bool sw_cache_mount_is(const struct sw_cache_mount *mount, struct sw_str wanted)
 
 enum sw_code sw_cache_mounts_root(struct sw_store *store, int *ret_fd, struct sw_error *err) {
     int root = sw_store_root_fd(store);
-    enum sw_code code = sw_mkdirs_at(root, SW_CACHE_MOUNTS_DIR, 0755, err);
-    return code ? code
-                : sw_open_at(root, SW_CACHE_MOUNTS_DIR, O_RDONLY | O_DIRECTORY, 0, ret_fd, err);
+    enum sw_code code = sw_mkdirs_at(root, CACHE_MOUNTS_DIR, 0755, err);
+    return code ? code : sw_open_at(root, CACHE_MOUNTS_DIR, O_RDONLY | O_DIRECTORY, 0, ret_fd, err);
 }
 
 /* ---- listing ---- */
@@ -57,8 +57,7 @@ static void measure_tree(int dir_fd, const char *name, unsigned depth, struct sw
         if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
         m->size_bytes += (uint64_t)st.st_blocks * 512;
         m->n_entries++;
-        if (S_ISDIR(st.st_mode) && depth < SW_TREE_DEPTH_MAX)
-            measure_tree(fd, e->d_name, depth + 1, m);
+        if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) measure_tree(fd, e->d_name, depth + 1, m);
     }
     closedir(dir);
 }
@@ -94,13 +93,14 @@ static int by_id(const void *a, const void *b) {
 enum sw_code sw_cache_mounts_list(struct sw_store *store, struct sw_arena *a, bool measure,
                                   struct sw_cache_mounts *ret, struct sw_error *err) {
     SW_VEC(struct sw_cache_mount) found = {0};
-    int fd = -1;
-    enum sw_code code = sw_cache_mounts_root(store, &fd, err);
-    if (code) return code;
-    DIR *dir = fdopendir(fd);
+    enum sw_code code = SW_OK;
+    int fd = openat(sw_store_root_fd(store), CACHE_MOUNTS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *ret = (struct sw_cache_mounts){0};
+    if (fd < 0 && errno == ENOENT) return SW_OK;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
-        code = sw_fail_sys(err, errno, "read " SW_CACHE_MOUNTS_DIR);
-        close(fd);
+        code = sw_fail_sys(err, errno, "read " CACHE_MOUNTS_DIR);
+        sw_closep(&fd);
         return code;
     }
     for (struct dirent *e; !code && (e = readdir(dir));) {
@@ -134,14 +134,26 @@ enum sw_code sw_cache_mount_drop(struct sw_store *store, int mount_dir, struct s
     return code;
 }
 
-enum sw_code sw_cache_mount_remove(struct sw_store *store, const struct sw_cache_mount *mount,
-                                   struct sw_error *err) {
+enum sw_code sw_cache_mount_lock(struct sw_store *store, const struct sw_cache_mount *mount,
+                                 int *ret_dir, int *ret_lock, struct sw_error *err) {
     SW_FD int root = -1;
     SW_FD int dir = -1;
     SW_FD int lock = -1;
     enum sw_code code = sw_cache_mounts_root(store, &root, err);
     if (!code) code = sw_open_at(root, mount->name.ptr, O_RDONLY | O_DIRECTORY, 0, &dir, err);
     if (!code) code = sw_lock_file_at(dir, "lock", true, false, &lock, err);
-    if (!code) code = sw_cache_mount_drop(store, dir, err);
+    if (code) return sw_context(err, "cache mount %.*s", SW_ARG(mount->id));
+    *ret_dir = sw_take_fd(&dir);
+    *ret_lock = sw_take_fd(&lock);
+    return SW_OK;
+}
+
+enum sw_code sw_cache_mount_remove(struct sw_store *store, const struct sw_cache_mount *mount,
+                                   struct sw_error *err) {
+    SW_FD int dir = -1;
+    SW_FD int lock = -1;
+    enum sw_code code = sw_cache_mount_lock(store, mount, &dir, &lock, err);
+    if (code) return code;
+    code = sw_cache_mount_drop(store, dir, err);
     return code ? sw_context(err, "cache mount %.*s", SW_ARG(mount->id)) : SW_OK;
 }
