@@ -21,6 +21,7 @@
 #include "build/limits.h"
 #include "codec/tar.h"
 #include "codec/tar_reader.h"
+#include "store/layer_stream.h"
 
 #define READ_SIZE ((size_t)256 << 10)
 #define ARCHIVE_MAX                                                                                \
@@ -227,33 +228,6 @@ enum sw_code sw_cache_mounts_export(struct sw_store *store,
 
 /* ---- reading ---- */
 
-struct stream {
-    int fd;
-    struct sw_decompressor *d;
-    uint8_t *in, *out; /* READ_SIZE each */
-    struct sw_codec_io io;
-};
-
-static enum sw_code next_chunk(void *ctx, struct sw_str *ret, struct sw_error *err) {
-    struct stream *s = ctx;
-    s->io.out = s->out;
-    s->io.out_len = READ_SIZE;
-    while (!s->io.done && s->io.out_len == READ_SIZE) {
-        if (!s->io.in_len && !s->io.last) {
-            ssize_t n = read(s->fd, s->in, READ_SIZE);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return sw_fail_sys(err, errno, "read the archive");
-            s->io.in = s->in;
-            s->io.in_len = (size_t)n;
-            s->io.last = n == 0;
-        }
-        enum sw_code code = sw_decompress(s->d, &s->io, err);
-        if (code) return code;
-    }
-    *ret = sw_str_n((char *)s->out, READ_SIZE - s->io.out_len);
-    return SW_OK;
-}
-
 /* A directory's mode and time, given at the end: modules of Go are read-only. */
 struct late {
     char *path;
@@ -388,10 +362,10 @@ static enum sw_code take(struct import *m, const struct sw_tar_entry *e, struct 
                    SW_ARG(path));
 }
 
-static enum sw_code read_all(struct import *m, struct stream *s, struct sw_error *err) {
+static enum sw_code read_all(struct import *m, struct sw_layer_stream *stream,
+                             struct sw_error *err) {
     struct sw_tar_reader reader;
-    struct sw_tar_source source = {next_chunk, s};
-    sw_tar_reader_init(&reader, source, NULL);
+    sw_tar_reader_init(&reader, sw_layer_stream_source(stream), NULL);
     m->reader = &reader;
     enum sw_code code = SW_OK;
     while (!code) {
@@ -418,14 +392,9 @@ enum sw_code sw_cache_mounts_import(struct sw_store *store, int fd, struct sw_ar
     if (code) return code;
     m.root = root;
     m.temp = temp;
-    struct stream s = {.fd = fd,
-                       .d = sw_decompressor_new(ARCHIVE_MAX),
-                       .in = sw_malloc(READ_SIZE),
-                       .out = sw_malloc(READ_SIZE)};
-    code = read_all(&m, &s, err);
-    sw_decompressor_free(s.d);
-    free(s.in);
-    free(s.out);
+    struct sw_layer_stream_options options = {.max_bytes = ARCHIVE_MAX};
+    SW_LAYER_STREAM struct sw_layer_stream *stream = sw_layer_stream_new(fd, &options);
+    code = read_all(&m, stream, err);
     for (size_t i = 0; i < m.late.len; i++) free(m.late.ptr[i].path);
     sw_vec_done(&m.late);
     sw_store_temp_remove(store, path.ptr);

@@ -82,17 +82,6 @@ static bool is_opaque(struct differ *d, int fd) {
            value[0] == 'y';
 }
 
-static void remembered_owner(const char *path, struct sw_node *node) {
-    char value[32];
-    ssize_t n = lgetxattr(path, SW_UNPACK_OWNER_XATTR, value, sizeof value - 1);
-    if (n <= 0) return;
-    value[n] = 0;
-    unsigned uid, gid;
-    if (sscanf(value, "%u:%u", &uid, &gid) != 2) return;
-    node->uid = uid;
-    node->gid = gid;
-}
-
 /* The entry of one name; type 0 for a socket. */
 static enum sw_code describe(struct differ *d, struct sw_arena *arena, int fd, const char *name,
                              const struct stat *st, struct sw_str path, struct sw_tar_entry *ret,
@@ -104,7 +93,7 @@ static enum sw_code describe(struct differ *d, struct sw_arena *arena, int fd, c
     if (code) return code;
     if (node.type == SW_TAR_FILE || node.type == SW_TAR_DIR) {
         snprintf(proc, sizeof proc, "/proc/self/fd/%d/%s", fd, name);
-        remembered_owner(proc, &node);
+        sw_node_remembered_owner(proc, &node);
     }
     if (node.type == SW_TAR_SYMLINK) {
         char target[PATH_MAX];

@@ -15,6 +15,7 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "build/limits.h"
+#include "store/unpack.h"
 
 #define LINKS_MAX 40 /* as the kernel */
 
@@ -35,6 +36,17 @@ struct sw_str sw_path_join(struct sw_arena *arena, struct sw_str dir, struct sw_
 /* ---- nodes ---- */
 
 static int64_t ns_of(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
+
+void sw_node_remembered_owner(const char *path, struct sw_node *node) {
+    char value[32];
+    unsigned uid, gid;
+    ssize_t n = lgetxattr(path, SW_UNPACK_OWNER_XATTR, value, sizeof value - 1);
+    if (n <= 0) return;
+    value[n] = 0;
+    if (sscanf(value, "%u:%u", &uid, &gid) != 2) return;
+    node->uid = uid;
+    node->gid = gid;
+}
 
 void sw_node_from_stat(struct sw_node *node, const struct stat *st) {
     *node = (struct sw_node){

@@ -95,6 +95,8 @@ SW_NODISCARD enum sw_code sw_source_open_same(struct sw_source *s, struct sw_str
 SW_NODISCARD enum sw_code sw_read_xattrs(struct sw_arena *arena, int dirfd, const char *name,
                                          struct sw_node *node, struct sw_error *err);
 void sw_node_from_stat(struct sw_node *node, const struct stat *st);
+/* The owner that a file of a snapshot could not be given: SW_UNPACK_OWNER_XATTR. */
+void sw_node_remembered_owner(const char *path, struct sw_node *node);
 /* Joins two clean relative paths. */
 struct sw_str sw_path_join(struct sw_arena *arena, struct sw_str dir, struct sw_str name);
 

@@ -62,16 +62,10 @@ static bool is_opaque_dir(const struct view *v, int fd, const char *name) {
 
 /* Where the owner could not be given to the file itself, an attribute remembers it. */
 static void remembered_owner(int fd, const char *name, struct sw_node *node) {
-    char path[PATH_MAX + 64], value[32];
+    char path[PATH_MAX + 64];
     if (node->type != SW_TAR_FILE && node->type != SW_TAR_DIR) return;
     snprintf(path, sizeof path, "/proc/self/fd/%d/%s", fd, name);
-    ssize_t n = lgetxattr(path, SW_UNPACK_OWNER_XATTR, value, sizeof value - 1);
-    if (n <= 0) return;
-    value[n] = 0;
-    unsigned uid, gid;
-    if (sscanf(value, "%u:%u", &uid, &gid) != 2) return;
-    node->uid = uid;
-    node->gid = gid;
+    sw_node_remembered_owner(path, node);
 }
 
 static enum found look_in_snapshot(const struct view *v, int fd, const char *name,

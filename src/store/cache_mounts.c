@@ -16,10 +16,10 @@
 #include "base/sys.h"
 #include "base/vec.h"
 #include "codec/digest.h"
+#include "store/store_internal.h"
 
 #define CACHE_MOUNTS_DIR "slipway/cachemounts"
 #define MOUNTS_MAX 65536
-#define DEPTH_MAX 2048 /* PATH_MAX allows that many directories of one letter */
 
 void sw_cache_mount_name(struct sw_str id, char ret[SW_CACHE_MOUNT_NAME_MAX]) {
     struct sw_digest digest = sw_digest_of(SW_SHA256, id);
@@ -42,26 +42,6 @@ enum sw_code sw_cache_mounts_root(struct sw_store *store, int *ret_fd, struct sw
 
 /* ---- listing ---- */
 
-/* Allocated bytes and entries below a directory. Content may change meanwhile: what is gone is not
- * counted. */
-static void measure_tree(int dir_fd, const char *name, unsigned depth, struct sw_cache_mount *m) {
-    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0) close(fd);
-        return;
-    }
-    for (struct dirent *e; (e = readdir(dir));) {
-        struct stat st;
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) continue;
-        m->size_bytes += (uint64_t)st.st_blocks * 512;
-        m->n_entries++;
-        if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) measure_tree(fd, e->d_name, depth + 1, m);
-    }
-    closedir(dir);
-}
-
 static bool read_mount(int root, const char *name, bool measure, struct sw_arena *a,
                        struct sw_cache_mount *m) {
     struct sw_error ignored = {0};
@@ -80,7 +60,7 @@ static bool read_mount(int root, const char *name, bool measure, struct sw_arena
     if (fstatat(dir, "lock", &st, 0) == 0 && st.st_mtime > m->last_use) m->last_use = st.st_mtime;
     m->in_use = sw_lock_file_at(dir, "lock", true, false, &lock, &ignored) == SW_BUSY;
     sw_closep(&lock); /* measuring takes its time, and a build should not wait for it */
-    if (measure) measure_tree(dir, "data", 0, m);
+    if (measure) sw_tree_count(dir, "data", &m->size_bytes, &m->n_entries);
     return true;
 }
 

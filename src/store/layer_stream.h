@@ -1,6 +1,7 @@
-/* The archive inside a layer blob: read, decompressed and hashed ahead of whoever parses it.
+/* The archive inside a layer blob (or any other compressed file): read, decompressed and hashed
+ * ahead of whoever parses it.
  *
- * Floor 3, private to the room. Used by one thread; with threaded set, reading, decompressing and
+ * Floor 3. Used by one thread; with threaded set, reading, decompressing and
  * hashing happen in another one, a bounded number of chunks ahead.
  */
 #ifndef SW_STORE_LAYER_STREAM_H

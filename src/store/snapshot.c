@@ -154,6 +154,10 @@ static void count_tree(int dirfd, const char *name, int depth, uint64_t *bytes, 
     closedir(dir);
 }
 
+void sw_tree_count(int dir_fd, const char *name, uint64_t *bytes, uint64_t *entries) {
+    count_tree(dir_fd, name, 0, bytes, entries);
+}
+
 /* ---- committing ---- */
 
 enum sw_code sw_snapshot_detach(struct sw_store *s, int64_t id, char *ret_temp, size_t size,
@@ -263,7 +267,7 @@ enum sw_code sw_snapshot_commit(struct sw_snapshot_draft *d, const struct sw_sna
     struct sw_snapshot what = {.size_bytes = size_bytes, .n_entries = n_entries};
     if (size_bytes == SW_SNAPSHOT_SIZE_COUNT) {
         what.size_bytes = what.n_entries = 0;
-        count_tree(d->dir_fd, "fs", 0, &what.size_bytes, &what.n_entries);
+        sw_tree_count(d->dir_fd, "fs", &what.size_bytes, &what.n_entries);
     }
     enum sw_code code = sw_store_db(s, &db, err);
     if (!code && !s->boot[0] && syncfs(d->dir_fd) < 0)

@@ -136,4 +136,8 @@ void sw_cache_refs_encode(struct sw_buf *to, const struct sw_cache_ref *refs, si
 SW_NODISCARD bool sw_cache_refs_decode(struct sw_arena *a, struct sw_str bytes,
                                        struct sw_cache_ref **ret, size_t *ret_n);
 
+/* Adds allocated bytes (a file of several names in parts) and entries below a directory. Content
+ * may change meanwhile: what is gone is not counted. */
+void sw_tree_count(int dir_fd, const char *name, uint64_t *bytes, uint64_t *entries);
+
 #endif
