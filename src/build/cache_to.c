@@ -248,17 +248,23 @@ struct inlined {
 /* A step of the result: its layer is one of the image's, or it has none. */
 static enum sw_code inline_step(void *ctx, const struct sw_used_step *used, struct sw_error *err) {
     struct inlined *in = ctx;
-    struct sw_cache_step step = {.key = used->key, .empty = true, .layer = SW_CACHE_LAYER_NONE};
-    (void)err;
+    struct sw_cache_step step = {.key = used->key, .layer = SW_CACHE_LAYER_NONE};
+    struct sw_blayer layer;
     if (!used->exported) return SW_OK;
     for (size_t i = 0; i < in->s->layers.len; i++) {
         const struct sw_blayer *l = &in->s->layers.ptr[i];
         if (!l->has_key || memcmp(l->key, used->key.bytes, sizeof l->key) != 0) continue;
-        step.empty = false;
         step.layer = i;
         step.epoch_s = in->b->options->epoch_s;
         snprintf(step.compressor, sizeof step.compressor, "%s", in->b->compressor.tag);
         break;
+    }
+    /* Without a layer of its own it is of use where it changed nothing; squashed, it is of none. */
+    if (step.layer == SW_CACHE_LAYER_NONE) {
+        enum sw_code code =
+            sw_layer_recall(in->b, &used->key, used->is_run, &layer, &step.empty, err);
+        if (code == SW_NOT_FOUND) sw_error_clear(err);
+        if (code || !step.empty) return code == SW_NOT_FOUND ? SW_OK : code;
     }
     sw_vec_add(&in->steps, step);
     return SW_OK;

@@ -104,6 +104,12 @@ is 'of its own steps' "$(ran)" ' ran builder'
 is 'and comes out the same' "$(digest app)" "$inline"
 is 'with the same image ID as without' "$("$slipway" inspect --format '{{.Id}}' app)" \
     "$(SLIPWAY_ROOT="$tmp/one" "$slipway" inspect --format '{{.Id}}' app)"
+machine squashed
+ok 'a squashed image has no layers of steps' "$slipway" build -t "$at/team/flat:1" --push --squash --cache-to type=inline "$tmp/app"
+machine unsquashed
+ok 'and promises none' build --cache-from "$at/team/flat:1"
+is 'so that all runs' "$(ran)" ' ran builder ran final'
+is 'to the same image' "$(digest app)" "$first"
 
 # Names
 machine twelve
