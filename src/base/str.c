@@ -16,6 +16,26 @@ int sw_str_cmp(struct sw_str a, struct sw_str b) {
     return (a.len > b.len) - (a.len < b.len);
 }
 
+bool sw_str_glob(struct sw_str pattern, struct sw_str text) {
+    size_t star = SIZE_MAX, mark = 0, p = 0, t = 0;
+    while (t < text.len) {
+        if (p < pattern.len && pattern.ptr[p] == '*') {
+            star = p++;
+            mark = t;
+        } else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
+            p++;
+            t++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            t = ++mark;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.ptr[p] == '*') p++;
+    return p == pattern.len;
+}
+
 bool sw_str_ieq(struct sw_str a, struct sw_str b) {
     if (a.len != b.len) return false;
     for (size_t i = 0; i < a.len; i++)

@@ -38,6 +38,8 @@ static inline bool sw_str_is(struct sw_str a, const char *text) {
 int sw_str_cmp(struct sw_str a, struct sw_str b);
 /* ASCII case-insensitive equality. */
 bool sw_str_ieq(struct sw_str a, struct sw_str b);
+/* A pattern in which a star stands for any bytes, also none, also slashes. */
+bool sw_str_glob(struct sw_str pattern, struct sw_str text);
 bool sw_str_starts(struct sw_str s, struct sw_str prefix);
 bool sw_str_ends(struct sw_str s, struct sw_str suffix);
 /* Index of the first or last occurrence, or SIZE_MAX. */

@@ -35,23 +35,20 @@ static const char *goproxy(struct sw_arena *a) {
     return sw_arena_cstr(a, sw_str_trim(sw_buf_str(&out)));
 }
 
-static enum sw_code run_update(struct sw_invocation *inv, struct sw_error *err) {
+static enum sw_code update(struct sw_invocation *inv, struct sw_scan_update *options,
+                           struct sw_error *err) {
     const char *root, *dir;
-    size_t n;
     struct sw_scan_update_result result;
     enum sw_code code = sw_scan_state_dir(inv, &root, &dir, err);
     if (code) return code;
     bool quiet = sw_opt_flag(inv, "quiet");
     struct sw_progress *progress = sw_progress_new(quiet ? SW_PROGRESS_QUIET : SW_PROGRESS_AUTO,
                                                    STDERR_FILENO, inv->color_err);
-    struct sw_scan_update options = {.dir = dir,
-                                     .sources = inv->args,
-                                     .goproxy = goproxy(inv->arena),
-                                     .insecure = sw_opt_list(inv, "insecure", &n),
-                                     .now = sw_now_unix_s(),
-                                     .offline = sw_opt_flag(inv, "offline"),
-                                     .progress = progress};
-    code = sw_scan_update(&options, &result, err);
+    options->dir = dir;
+    options->goproxy = goproxy(inv->arena);
+    options->now = sw_now_unix_s();
+    options->progress = progress;
+    code = sw_scan_update(options, &result, err);
     sw_progress_free(progress);
     if (code || quiet) return code;
     if (result.unchanged)
@@ -62,6 +59,20 @@ static enum sw_code run_update(struct sw_invocation *inv, struct sw_error *err) 
             (unsigned long long)result.advisories, (unsigned long long)result.rows,
             (unsigned long long)result.withdrawn, (unsigned long long)result.size_bytes / 1024);
     return SW_OK;
+}
+
+static enum sw_code run_update(struct sw_invocation *inv, struct sw_error *err) {
+    size_t n;
+    struct sw_scan_update options = {.sources = inv->args,
+                                     .insecure = sw_opt_list(inv, "insecure", &n),
+                                     .offline = sw_opt_flag(inv, "offline")};
+    return update(inv, &options, err);
+}
+
+enum sw_code sw_db_update_usual(struct sw_invocation *inv, struct sw_error *err) {
+    static const char *const none[] = {NULL};
+    struct sw_scan_update options = {.sources = none, .insecure = none};
+    return update(inv, &options, err);
 }
 
 const struct sw_command sw_cmd_db_update = {

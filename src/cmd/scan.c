@@ -21,7 +21,7 @@ static const struct sw_option options[] = {
     {"rootfs", 0, "DIR", "scan a directory as the root of a file system"},
     {"binary", 0, "FILE", "scan one program"},
     {"sbom", 0, "FILE", "compare a CycloneDX or SPDX document (JSON)"},
-    {"severity", 0, "LIST", "list, and fail on, these severities only: CRITICAL,HIGH"},
+    {"severity", 's', "LIST", "list, and fail on, these severities only: CRITICAL,HIGH"},
     {"ignore-unfixed", 0, NULL, "leave out findings without a fix"},
     {"policy", 0, "FILE", "the rules of the verdict (YAML)"},
     {"ignorefile", 0, "FILE",
@@ -50,14 +50,33 @@ static const struct sw_option options[] = {
     {"as", 0, "KIND", "what the argument is: image, rootfs, binary or sbom", SW_OPT_HIDDEN, NULL,
      "image|rootfs|binary|sbom"},
     {"report-format", 'f', "FORMAT", "the same as --format", SW_OPT_HIDDEN},
+    {"pkg-types", 0, "LIST", "what is compared: os, library (both)"},
+    {"skip-dirs", 0, "DIR", "leave out what is below (stars stand for anything)", SW_OPT_LIST},
+    {"skip-files", 0, "FILE", "leave out (stars stand for anything)", SW_OPT_LIST},
+    {"offline-scan", 0, NULL, "ask no registry"},
+    {"list-all-pkgs", 0, NULL, "--format trivy: list packages without findings, too"},
+    {"exit-on-eol", 0, "N", "exit status where the distribution is past its end"},
+    /* trivy's words */
+    {"template", 't', "FILE", "of --format template: gitlab.tpl, junit.tpl, html.tpl",
+     SW_OPT_HIDDEN},
+    {"download-db-only", 0, NULL, "slipway db update", SW_OPT_HIDDEN},
     {"scanners", 0, "LIST", "vuln; others are refused", SW_OPT_HIDDEN},
     {"security-checks", 0, "LIST", "vuln; others are refused", SW_OPT_HIDDEN},
-    {"vuln-type", 0, "LIST", "both are looked at", SW_OPT_IGNORED},
-    {"pkg-types", 0, "LIST", "both are looked at", SW_OPT_IGNORED},
+    {"vuln-type", 0, "LIST", "see --pkg-types", SW_OPT_HIDDEN},
     {"skip-db-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
+    {"skip-java-db-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
     {"skip-update", 0, NULL, "scanning never fetches", SW_OPT_IGNORED},
-    {"offline-scan", 0, NULL, "ask no registry"},
+    {"skip-version-check", 0, NULL, "there is none", SW_OPT_IGNORED},
+    {"disable-telemetry", 0, NULL, "there is none", SW_OPT_IGNORED},
+    {"db-repository", 0, "NAME", "see slipway db update", SW_OPT_IGNORED},
+    {"java-db-repository", 0, "NAME", "see slipway db update", SW_OPT_IGNORED},
+    {"cache-dir", 0, "DIR", "see --root", SW_OPT_IGNORED},
+    {"cache-backend", 0, "NAME", "see --root", SW_OPT_IGNORED},
+    {"detection-priority", 0, "WORD", "both are looked at", SW_OPT_IGNORED},
+    {"parallel", 0, "N", "all processors are used", SW_OPT_IGNORED},
     {"no-progress", 0, NULL, "see --quiet", SW_OPT_IGNORED},
+    {"dependency-tree", 0, NULL, "not shown", SW_OPT_IGNORED},
+    {"debug", 'd', NULL, "see --log-level", SW_OPT_IGNORED},
     {"timeout", 0, "TIME", "scanning ends by itself", SW_OPT_IGNORED},
     {NULL},
 };
@@ -94,6 +113,18 @@ static enum sw_code read_text(struct sw_arena *a, const char *path, struct sw_st
     return code;
 }
 
+/* The templates that Trivy ships are formats here. */
+static const char *template_format(const char *path) {
+    static const char *const known[] = {"gitlab", "junit", "html"};
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    struct sw_str name = sw_str(slash ? slash + 1 : path ? path : "");
+    if (sw_str_starts(name, SW_STR("@"))) name = sw_str_from(name, 1);
+    for (int i = 0; i < 3; i++)
+        if (sw_str_starts(name, sw_str(known[i])) && sw_str_ends(name, SW_STR(".tpl")))
+            return known[i];
+    return "template"; /* which is refused */
+}
+
 static struct sw_str sha256_of(struct sw_arena *a, struct sw_str bytes) {
     char hex[SW_DIGEST_TEXT_MAX];
     struct sw_digest d = sw_digest_of(SW_SHA256, bytes);
@@ -105,6 +136,9 @@ static enum sw_code read_options(struct scan_session *s, struct sw_error *err) {
     const char *format = sw_opt(inv, "report-format"), *severity = sw_opt(inv, "severity");
     const char *policy = sw_opt(inv, "policy"), *order = sw_opt(inv, "severity-order");
     if (!format) format = inv->format ? inv->format : "table";
+    if (!strcmp(format, "template")) format = template_format(sw_opt(inv, "template"));
+    /* Scripts that call trivy read trivy's documents. */
+    if (s->trivy && !strcmp(format, "json")) format = "trivy";
     enum sw_code code = check_scanners(inv, "scanners", err);
     if (!code) code = check_scanners(inv, "security-checks", err);
     if (!code && !sw_report_format_parse(sw_str(format), &s->format))
@@ -128,21 +162,28 @@ static enum sw_code read_options(struct scan_session *s, struct sw_error *err) {
     if (sw_opt_flag(inv, "ignore-unfixed")) s->report.fixed_only = s->policy.fixed_only = true;
     if (order) s->severity_order = split_list(inv->arena, order);
     s->report.suppressed = sw_opt_flag(inv, "show-suppressed");
+    s->report.all_packages = sw_opt_flag(inv, "list-all-pkgs");
     return code;
 }
 
 /* --- triage ---------------------------------------------------------------------------------- */
 
 static enum sw_code apply_ignore_file(struct scan_session *s, struct sw_error *err) {
-    static const char *const usual[] = {".slipwayignore", ".trivyignore"};
+    static const char *const usual[] = {".slipwayignore", ".slipwayignore.yaml", ".trivyignore",
+                                        ".trivyignore.yaml"};
     const char *path = sw_opt(s->inv, "ignorefile");
+    struct sw_arena *a = s->inv->arena;
     struct sw_str text;
     struct sw_strs notes = {0};
-    for (int i = 0; i < 2 && !path; i++)
+    for (int i = 0; i < 4 && !path; i++)
         if (access(usual[i], F_OK) == 0) path = usual[i];
     if (!path) return SW_OK;
-    enum sw_code code = read_text(s->inv->arena, path, &text, err);
-    if (!code) code = sw_triage_ignore(s->inv->arena, text, &s->matches, s->now, &notes, err);
+    bool yaml =
+        sw_str_ends(sw_str(path), SW_STR(".yaml")) || sw_str_ends(sw_str(path), SW_STR(".yml"));
+    enum sw_code code = read_text(a, path, &text, err);
+    if (!code)
+        code = (yaml ? sw_triage_ignore_yaml : sw_triage_ignore)(a, text, &s->inventory.os,
+                                                                 &s->matches, s->now, &notes, err);
     for (size_t i = 0; i < notes.len && !code; i++)
         fprintf(stderr, "slipway: %s: %.*s\n", path, SW_ARG(notes.ptr[i]));
     return code ? sw_context(err, "%s", path) : SW_OK;
@@ -208,7 +249,10 @@ static enum sw_code print_report(struct scan_session *s, struct sw_error *err) {
 static enum sw_code choose_exit(struct scan_session *s, struct sw_error *err) {
     uint64_t on_fail = s->trivy ? 0 : SW_EXIT_FAIL;
     bool asked = sw_opt(s->inv, "exit-code") != NULL;
+    uint64_t on_eol = 0;
     enum sw_code code = sw_opt_u64(s->inv, "exit-code", &on_fail, err);
+    if (!code) code = sw_opt_u64(s->inv, "exit-on-eol", &on_eol, err);
+    if (!code && on_eol > 255) code = sw_fail(err, SW_USAGE, "--exit-on-eol: 0 to 255");
     if (!code && on_fail > 255) code = sw_fail(err, SW_USAGE, "--exit-code: 0 to 255");
     if (code) return code;
     /* As trivy, nobody is stopped who did not ask for it; who asks must not take a scan that saw
@@ -217,6 +261,8 @@ static enum sw_code choose_exit(struct scan_session *s, struct sw_error *err) {
         s->inv->exit_status = (int)on_fail;
     else if (s->decision.verdict == SW_VERDICT_CANNOT_TELL && (!s->trivy || (asked && on_fail)))
         s->inv->exit_status = SW_EXIT_CANNOT_TELL;
+    if (on_eol && s->matches.os_eol && s->now >= s->matches.os_eol)
+        s->inv->exit_status = (int)on_eol;
     return SW_OK;
 }
 
@@ -288,7 +334,8 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     remote_lazy_init(&s.remote, inv);
     s.trivy = !strcmp(inv->program, "trivy");
     inv->arena->cap = (size_t)4 << 30; /* inventories of large images live in it */
-    enum sw_code code = scan(&s, err);
+    enum sw_code code =
+        sw_opt_flag(inv, "download-db-only") ? sw_db_update_usual(inv, err) : scan(&s, err);
     sw_scan_db_close(&s.db);
     sw_store_free(s.store);
     remote_lazy_done(&s.remote);

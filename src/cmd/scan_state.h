@@ -22,6 +22,9 @@ SW_NODISCARD enum sw_code sw_scan_state_dir(const struct sw_invocation *inv, con
 /* $TMPDIR, or /tmp. */
 const char *sw_scan_temp_dir(void);
 
+/* `slipway db update` with the sources of last time. */
+SW_NODISCARD enum sw_code sw_db_update_usual(struct sw_invocation *inv, struct sw_error *err);
+
 /* The key that was configured: what is given, else SLIPWAY_DB_KEY, else the one in the state's
  * directory; NULL where there is none. Arena. */
 const char *sw_scan_db_key(const struct sw_invocation *inv, const char *given, const char *dir);

@@ -92,6 +92,66 @@ static enum sw_code open_places(struct scan_session *s, struct sw_scan_options *
     return code;
 }
 
+/* --- what is left out ------------------------------------------------------------------------ */
+
+struct filter {
+    const char *const *dirs, *const *files;
+    bool os, library;
+};
+
+static enum sw_code read_filter(const struct sw_invocation *inv, struct filter *f,
+                                struct sw_error *err) {
+    const char *types = sw_opt(inv, "pkg-types");
+    size_t n;
+    if (!types) types = sw_opt(inv, "vuln-type");
+    struct sw_str rest = sw_str(types), word;
+    f->os = f->library = types == NULL;
+    while (types && sw_str_next(&rest, ',', &word)) {
+        if (sw_str_is(word, "os"))
+            f->os = true;
+        else if (sw_str_is(word, "library"))
+            f->library = true;
+        else
+            return sw_fail(err, SW_USAGE, "--pkg-types %.*s: os or library", SW_ARG(word));
+    }
+    f->dirs = sw_opt_list(inv, "skip-dirs", &n);
+    f->files = sw_opt_list(inv, "skip-files", &n);
+    return SW_OK;
+}
+
+static struct sw_str clean(const char *path) {
+    struct sw_str s = sw_str(path);
+    while (sw_str_starts(s, SW_STR("./"))) s = sw_str_from(s, 2);
+    while (sw_str_starts(s, SW_STR("/"))) s = sw_str_from(s, 1);
+    while (sw_str_ends(s, SW_STR("/"))) s.len--;
+    return s;
+}
+
+static bool is_left_out(struct sw_arena *a, const struct filter *f,
+                        const struct sw_scan_artifact *x) {
+    bool system = x->kind == SW_SCAN_DPKG || x->kind == SW_SCAN_APK || x->kind == SW_SCAN_RPM;
+    if (x->kind == SW_SCAN_OS) return false;
+    if (!(system ? f->os : f->library) && x->kind != SW_SCAN_SBOM) return true;
+    for (size_t i = 0; f->files[i]; i++)
+        if (sw_str_glob(clean(f->files[i]), x->path)) return true;
+    for (size_t i = 0; f->dirs[i]; i++)
+        if (sw_str_glob(sw_arena_printf(a, "%.*s/*", SW_ARG(clean(f->dirs[i]))), x->path))
+            return true;
+    return false;
+}
+
+/* What the user does not want to be looked at. Layers are kept whole: another scan may want it. */
+static enum sw_code leave_out(struct scan_session *s, struct sw_error *err) {
+    struct filter f = {0};
+    size_t kept = 0;
+    enum sw_code code = read_filter(s->inv, &f, err);
+    for (size_t i = 0; i < s->inventory.n_artifacts && !code; i++)
+        if (!is_left_out(s->inv->arena, &f, &s->inventory.artifacts[i]))
+            s->inventory.artifacts[kept++] = s->inventory.artifacts[i];
+    if (!code) s->inventory.n_artifacts = kept;
+    return code;
+}
+
 enum sw_code scan_read_target(struct scan_session *s, struct sw_error *err) {
     struct sw_scan_options o = {0};
     enum sw_code code = choose_target(s, &o, err);
@@ -114,5 +174,5 @@ enum sw_code scan_read_target(struct scan_session *s, struct sw_error *err) {
     sw_pool_free(o.pool);
     if (code == SW_NOT_FOUND && o.kind == SW_SCAN_IMAGE)
         sw_advise(err, "; --input scans an archive");
-    return code;
+    return code ? code : leave_out(s, err);
 }

@@ -127,6 +127,8 @@ const struct sw_persona sw_personas[] = {
     {"trivy", "rootfs", "scan --as rootfs"},
     {"trivy", "filesystem", "scan --as rootfs"},
     {"trivy", "fs", "scan --as rootfs"},
+    {"trivy", "repository", "scan --as rootfs"},
+    {"trivy", "repo", "scan --as rootfs"},
     {"trivy", "sbom", "scan --as sbom"},
     {"trivy", "*", ""},
     {NULL, NULL, NULL},

@@ -157,27 +157,6 @@ bool sw_policy_fails(const struct sw_policy *p, const struct sw_finding *f, int6
     return !(p->grace_days && f->vuln.published && now - f->vuln.published < p->grace_days * 86400);
 }
 
-/* "a*b" with any number of stars. */
-static bool matches(struct sw_str pattern, struct sw_str text) {
-    size_t star = SIZE_MAX, mark = 0, p = 0, t = 0;
-    while (t < text.len) {
-        if (p < pattern.len && pattern.ptr[p] == '*') {
-            star = p++;
-            mark = t;
-        } else if (p < pattern.len && pattern.ptr[p] == text.ptr[t]) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            t = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.len && pattern.ptr[p] == '*') p++;
-    return p == pattern.len;
-}
-
 static bool is_allowed(const struct sw_policy_go *g, struct sw_str version) {
     if (g->allow.len == 0) return true;
     for (size_t i = 0; i < g->allow.len; i++) {
@@ -193,7 +172,7 @@ static void judge_go(struct sw_arena *a, const struct sw_policy *p,
                      const struct sw_inventory *inventory, struct sw_decision *d) {
     const struct sw_policy_go *g = NULL;
     for (size_t i = 0; i < p->n_go && !g; i++)
-        if (matches(p->go[i].repository, inventory->target)) g = &p->go[i];
+        if (sw_str_glob(p->go[i].repository, inventory->target)) g = &p->go[i];
     if (!g) return;
     for (size_t i = 0; i < inventory->n_artifacts; i++) {
         const struct sw_scan_artifact *x = &inventory->artifacts[i];

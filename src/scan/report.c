@@ -17,6 +17,7 @@ static const struct {
     [SW_REPORT_GITLAB] = {"gitlab", sw_report_gitlab},
     [SW_REPORT_HTML] = {"html", sw_report_html},
     [SW_REPORT_OPENVEX] = {"openvex", sw_report_openvex},
+    [SW_REPORT_TRIVY] = {"trivy", sw_report_trivy},
 };
 
 bool sw_report_format_parse(struct sw_str word, enum sw_report_format *ret) {

@@ -17,11 +17,12 @@ enum sw_report_format {
     SW_REPORT_GITLAB, /* container scanning report 15 */
     SW_REPORT_HTML,
     SW_REPORT_OPENVEX, /* 0.2.0 */
+    SW_REPORT_TRIVY,   /* Trivy's JSON, schema 2 */
 };
 /* "table", "json" ... false on other words. */
 bool sw_report_format_parse(struct sw_str word, enum sw_report_format *ret);
 /* "table|json|..." for options. */
-#define SW_REPORT_FORMATS "table|json|sarif|cyclonedx|spdx|junit|gitlab|html|openvex"
+#define SW_REPORT_FORMATS "table|json|sarif|cyclonedx|spdx|junit|gitlab|html|openvex|trivy"
 
 struct sw_report {
     const struct sw_inventory *inventory;
@@ -30,8 +31,9 @@ struct sw_report {
     const struct sw_policy *policy;
     bool severities[SW_SEVERITY_COUNT]; /* which findings are listed */
     bool fixed_only;                    /* only those with a fix */
-    bool suppressed;                    /* those that were ignored or cleared, too */
-    int64_t data_time, now;             /* seconds; data_time 0: no advisories were asked */
+    bool all_packages;      /* also without findings, where the format may leave them out */
+    bool suppressed;        /* those that were ignored or cleared, too */
+    int64_t data_time, now; /* seconds; data_time 0: no advisories were asked */
     const char *program_version;
     struct sw_str action;        /* what clears the Go findings, in one line; "" */
     struct sw_str policy_sha256; /* of the policy's file; "" where there was none */

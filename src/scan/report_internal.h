@@ -9,7 +9,8 @@
 typedef void sw_report_writer(const struct sw_report *r, struct sw_arena *a, struct sw_buf *out);
 
 sw_report_writer sw_report_table, sw_report_json, sw_report_sarif, sw_report_cyclonedx,
-    sw_report_spdx, sw_report_junit, sw_report_gitlab, sw_report_html, sw_report_openvex;
+    sw_report_spdx, sw_report_junit, sw_report_gitlab, sw_report_html, sw_report_openvex,
+    sw_report_trivy;
 
 /* "9.8", or "" without a score. */
 struct sw_str sw_report_score(struct sw_arena *a, const struct sw_finding *f);

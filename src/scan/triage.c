@@ -2,6 +2,7 @@
 
 #include "codec/json.h"
 #include "codec/rfc3339.h"
+#include "codec/yaml.h"
 
 bool sw_triage_date(struct sw_str text, int64_t *ret) {
     uint64_t y, m, d;
@@ -20,13 +21,15 @@ static bool is_about(const struct sw_finding *f, struct sw_str id) {
 /* --- ignore files ---------------------------------------------------------------------------- */
 
 struct ignore_line {
-    struct sw_str id, package, path, reason;
-    int64_t expires; /* 0 never */
+    unsigned number;
+    struct sw_str id, package, reason;
+    struct sw_strs paths, purls; /* one of each must fit; none: all do */
+    int64_t expires;             /* 0 never */
 };
 
-static enum sw_code read_line(struct sw_str line, unsigned number, struct ignore_line *ret,
-                              struct sw_error *err) {
-    struct ignore_line l = {0};
+static enum sw_code read_line(struct sw_arena *a, struct sw_str line, unsigned number,
+                              struct ignore_line *ret, struct sw_error *err) {
+    struct ignore_line l = *ret;
     struct sw_str word;
     size_t comment = sw_str_find_char(line, '#');
     if (comment != SIZE_MAX) {
@@ -44,7 +47,7 @@ static enum sw_code read_line(struct sw_str line, unsigned number, struct ignore
         else if (sw_str_starts(word, SW_STR("pkg:")))
             l.package = sw_str_from(word, 4);
         else if (sw_str_starts(word, SW_STR("path:")))
-            l.path = sw_str_from(word, 5);
+            sw_strs_add(a, &l.paths, sw_str_from(word, 5));
         else if (sw_str_starts(word, SW_STR("exp:"))) {
             if (!sw_triage_date(sw_str_from(word, 4), &l.expires))
                 return sw_fail(err, SW_SYNTAX, "line %u: exp: wants a day as 2026-01-31", number);
@@ -57,34 +60,97 @@ static enum sw_code read_line(struct sw_str line, unsigned number, struct ignore
     return SW_OK;
 }
 
-enum sw_code sw_triage_ignore(struct sw_arena *a, struct sw_str text, struct sw_matches *m,
-                              int64_t now, struct sw_strs *notes, struct sw_error *err) {
-    struct sw_str line;
-    for (unsigned number = 1; sw_str_next(&text, '\n', &line); number++) {
-        struct ignore_line l = {0};
-        enum sw_code code = read_line(line, number, &l, err);
-        if (code) return sw_context(err, "ignore file");
-        if (!l.id.len) continue;
-        bool expired = l.expires && now >= l.expires;
-        for (size_t i = 0; i < m->n_findings; i++) {
-            struct sw_finding *f = &m->findings[i];
-            if (!is_about(f, l.id) || f->state != SW_FINDING_OPEN) continue;
-            if (l.package.len && !sw_str_eq(f->name, l.package) &&
-                !sw_str_eq(f->package->p.name, l.package))
-                continue;
-            if (l.path.len && !sw_str_eq(f->artifact->path, l.path)) continue;
-            if (expired) {
-                sw_strs_add(a, notes,
-                            sw_arena_printf(a,
-                                            "line %u of the ignore file (%.*s) is past "
-                                            "its day: the finding counts again",
-                                            number, SW_ARG(l.id)));
-                break;
-            }
+static bool covers(const struct ignore_line *l, const struct sw_finding *f, struct sw_str purl) {
+    struct sw_str head, rest;
+    if (!is_about(f, l->id) || f->state != SW_FINDING_OPEN) return false;
+    if (l->package.len && !sw_str_eq(f->name, l->package) &&
+        !sw_str_eq(f->package->p.name, l->package))
+        return false;
+    bool here = l->paths.len == 0;
+    for (size_t i = 0; i < l->paths.len && !here; i++)
+        here = sw_str_glob(l->paths.ptr[i], f->artifact->path);
+    bool named = l->purls.len == 0;
+    for (size_t i = 0; i < l->purls.len && !named; i++) {
+        /* A package URL without its qualifiers stands for all of them. */
+        sw_str_cut(purl, '?', &head, &rest);
+        named = sw_str_eq(l->purls.ptr[i], purl) || sw_str_eq(l->purls.ptr[i], head);
+    }
+    return here && named;
+}
+
+static void apply(struct sw_arena *a, const struct ignore_line *l, const struct sw_os_release *os,
+                  struct sw_matches *m, int64_t now, struct sw_strs *notes) {
+    bool expired = l->expires && now >= l->expires, noted = false;
+    for (size_t i = 0; i < m->n_findings; i++) {
+        struct sw_finding *f = &m->findings[i];
+        struct sw_str purl = SW_STR("");
+        if (l->purls.len && is_about(f, l->id))
+            purl = sw_triage_purl(a, f->artifact, f->package, os);
+        if (!covers(l, f, purl)) continue;
+        if (!expired) {
             f->state = SW_FINDING_IGNORED;
-            f->reason = l.reason.len ? sw_arena_str(a, l.reason) : SW_STR("ignore file");
+            f->reason = l->reason.len ? sw_arena_str(a, l->reason) : SW_STR("ignore file");
+        } else if (!noted) {
+            noted = true;
+            sw_strs_add(a, notes,
+                        sw_arena_printf(a,
+                                        "line %u of the ignore file (%.*s) is past its day: the "
+                                        "finding counts again",
+                                        l->number, SW_ARG(l->id)));
         }
     }
+}
+
+enum sw_code sw_triage_ignore(struct sw_arena *a, struct sw_str text,
+                              const struct sw_os_release *os, struct sw_matches *m, int64_t now,
+                              struct sw_strs *notes, struct sw_error *err) {
+    struct sw_str line;
+    for (unsigned number = 1; sw_str_next(&text, '\n', &line); number++) {
+        struct ignore_line l = {.number = number};
+        enum sw_code code = read_line(a, line, number, &l, err);
+        if (code) return sw_context(err, "ignore file");
+        if (l.id.len) apply(a, &l, os, m, now, notes);
+    }
+    return sw_arena_check(a, "the ignore file", err);
+}
+
+static enum sw_code read_entry(struct sw_arena *a, const struct sw_yaml *node,
+                               struct ignore_line *ret, struct sw_error *err) {
+    static const char *const names[] = {"id", "paths", "purls", "expired_at", "statement"};
+    struct ignore_line l = {.number = node->line};
+    struct sw_str day = SW_STR("");
+    enum sw_code code = sw_yaml_expect(node, SW_YAML_MAP, err);
+    if (!code) code = sw_yaml_only(node, names, 5, err);
+    if (!code) code = sw_yaml_opt_str(node, "id", &l.id, err);
+    if (!code) code = sw_yaml_opt_strs(a, node, "paths", &l.paths, err);
+    if (!code) code = sw_yaml_opt_strs(a, node, "purls", &l.purls, err);
+    if (!code) code = sw_yaml_opt_str(node, "expired_at", &day, err);
+    if (!code) code = sw_yaml_opt_str(node, "statement", &l.reason, err);
+    if (code) return code;
+    if (!l.id.len) return sw_yaml_fail(node, err, "an entry without an id");
+    if (day.len && !sw_triage_date(sw_str_sub(day, 0, 10), &l.expires))
+        return sw_yaml_fail(node, err, "expired_at wants a day as 2026-01-31");
+    *ret = l;
+    return SW_OK;
+}
+
+enum sw_code sw_triage_ignore_yaml(struct sw_arena *a, struct sw_str text,
+                                   const struct sw_os_release *os, struct sw_matches *m,
+                                   int64_t now, struct sw_strs *notes, struct sw_error *err) {
+    /* The other lists are for scanners that are none of ours. */
+    static const char *const names[] = {"vulnerabilities", "misconfigurations", "secrets",
+                                        "licenses"};
+    const struct sw_yaml *root, *list = NULL;
+    enum sw_code code = sw_yaml_parse(a, text, NULL, &root, err);
+    if (!code) code = sw_yaml_expect(root, SW_YAML_MAP, err);
+    if (!code) code = sw_yaml_only(root, names, 4, err);
+    if (!code) code = sw_yaml_opt_node(root, "vulnerabilities", SW_YAML_LIST, &list, err);
+    for (size_t i = 0; list && i < list->len && !code; i++) {
+        struct ignore_line l;
+        code = read_entry(a, &list->items[i], &l, err);
+        if (!code) apply(a, &l, os, m, now, notes);
+    }
+    if (code) return sw_context(err, "ignore file");
     return sw_arena_check(a, "the ignore file", err);
 }
 

@@ -16,8 +16,15 @@
  * nothing but raise a note. This is what Trivy reads, too, as far as it goes. SW_SYNTAX names the
  * line. notes: what the user should know; in the arena. */
 SW_NODISCARD enum sw_code sw_triage_ignore(struct sw_arena *a, struct sw_str text,
-                                           struct sw_matches *m, int64_t now, struct sw_strs *notes,
+                                           const struct sw_os_release *os, struct sw_matches *m,
+                                           int64_t now, struct sw_strs *notes,
                                            struct sw_error *err);
+/* The same as YAML: vulnerabilities: [{id, paths, purls, expired_at, statement}]. Paths may have
+ * stars. */
+SW_NODISCARD enum sw_code sw_triage_ignore_yaml(struct sw_arena *a, struct sw_str text,
+                                                const struct sw_os_release *os,
+                                                struct sw_matches *m, int64_t now,
+                                                struct sw_strs *notes, struct sw_error *err);
 /* An OpenVEX document (openvex.dev, 0.2.0): statements not_affected and fixed, for this target or
  * for one of its packages. */
 SW_NODISCARD enum sw_code sw_triage_vex(struct sw_arena *a, struct sw_str text,

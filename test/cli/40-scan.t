@@ -92,6 +92,23 @@ ln -s "$slipway" "$tmp/trivy"
 ok 'as trivy nobody is stopped who did not ask' "$tmp/trivy" rootfs --severity LOW "$root"
 fails 'as trivy with an exit code' 3 'CVE-2099-0003' "$tmp/trivy" fs --severity LOW --exit-code 3 --scanners vuln "$root"
 fails 'as trivy other scanners are refused' 2 'vulnerabilities only' "$tmp/trivy" fs --scanners secret "$root"
+fails 'as trivy, kinds of packages' 2 'os or library' "$tmp/trivy" fs --pkg-types npm "$root"
+if have jq || have python3; then
+    ids() { if have jq; then jq -r '.Results[].Vulnerabilities[].VulnerabilityID'; else python3 -c 'import json,sys
+for r in json.load(sys.stdin)["Results"]:
+    for v in r["Vulnerabilities"]: print(v["VulnerabilityID"])'; fi; }
+    is 'as trivy, the JSON that scripts read' "$("$tmp/trivy" fs -q -f json -s LOW,UNKNOWN "$root" | ids)" CVE-2099-0003
+    is 'only programs' "$("$tmp/trivy" fs -q -f json --pkg-types library "$root" | ids)" ''
+    is 'without a directory' "$("$tmp/trivy" fs -q -f json --skip-dirs /var/lib "$root" | ids)" ''
+    is 'without a file' "$("$tmp/trivy" fs -q -f json --skip-files 'var/*/status' "$root" | ids)" ''
+    printf 'vulnerabilities:\n  - id: CVE-2099-0003\n    paths: ["var/*"]\n    expired_at: 2999-01-01\n    statement: not reachable\n' >"$tmp/ignore.yaml"
+    is 'an ignore file in YAML' "$("$tmp/trivy" fs -q -f json --ignorefile "$tmp/ignore.yaml" "$root" | ids)" ''
+    like 'what was ignored can be shown' "$("$tmp/trivy" fs -q -f json --show-suppressed --ignorefile "$tmp/ignore.yaml" "$root" | tr -d ' \n')" '"ExperimentalModifiedFindings":\[\{"Type":"vulnerability","Status":"ignored","Statement":"notreachable"'
+    like 'and all packages listed' "$("$tmp/trivy" fs -q -f json --list-all-pkgs "$root" | tr -d ' \n')" '"Name":"libfixture1","Identifier":\{"PURL":"pkg:deb/debian/libfixture1@1.2-2'
+fi
+like 'as trivy, its templates are formats' "$("$tmp/trivy" fs -q --format template --template '@/contrib/junit.tpl' "$root")" '<testsuites'
+fails 'as trivy, other templates are refused' 2 'format template' "$tmp/trivy" fs -q --format template --template @mine.tpl "$root"
+ok 'as trivy, fetching the database alone' env SLIPWAY_ROOT="$tmp/root" "$tmp/trivy" image -q --download-db-only
 
 # Go programs.
 if have go; then

@@ -320,20 +320,66 @@ static void accepted_findings_stay_until_their_day(void **state) {
     struct sw_matches m;
     struct sw_strs notes = {0};
     struct sw_error err;
+    struct sw_os_release os = {0};
     struct sw_str text = SW_STR("# accepted\nCVE-2099-1 exp:2030-01-01 # until the rewrite\n");
     open_db(&db);
     sw_arena_init(&a, 0);
     go_program(&f, "v1.2.0");
     match(&a, &db, &f, &m);
-    assert_ok(sw_triage_ignore(&a, text, &m, 2000, &notes, &err), err);
+    assert_ok(sw_triage_ignore(&a, text, &os, &m, 2000, &notes, &err), err);
     assert_int_equal(m.findings[0].state, SW_FINDING_IGNORED);
     assert_str(m.findings[0].reason, "until the rewrite");
     match(&a, &db, &f, &m);
-    assert_ok(sw_triage_ignore(&a, text, &m, (int64_t)1 << 33, &notes, &err), err);
+    assert_ok(sw_triage_ignore(&a, text, &os, &m, (int64_t)1 << 33, &notes, &err), err);
     assert_int_equal(m.findings[0].state, SW_FINDING_OPEN);
     assert_int_equal(notes.len, 1);
-    assert_refused(sw_triage_ignore(&a, SW_STR("CVE-1 exp:soon\n"), &m, 0, &notes, &err), SW_SYNTAX,
-                   err);
+    assert_refused(sw_triage_ignore(&a, SW_STR("CVE-1 exp:soon\n"), &os, &m, 0, &notes, &err),
+                   SW_SYNTAX, err);
+}
+
+static void accepted_findings_in_yaml(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool ignored;
+    } cases[] = {
+        {"vulnerabilities:\n  - id: CVE-2099-1\n    statement: later\n", true},
+        {"vulnerabilities:\n  - id: CVE-2099-1\n    expired_at: 1969-12-31\n", false},
+        {"vulnerabilities:\n  - id: CVE-2099-1\n    paths: [\"usr/*\", \"nowhere\"]\n", false},
+        {"vulnerabilities:\n  - id: CVE-2099-1\n    paths: [\"*\"]\n", true},
+        {"vulnerabilities:\n  - id: CVE-2099-1\n    purls: [\"pkg:golang/other\"]\n", false},
+        {"vulnerabilities:\n  - id: CVE-2099-7\n", false},
+        {"secrets:\n  - id: x\n", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        SW_ADVDB struct sw_advdb db = {0};
+        SW_ARENA struct sw_arena a;
+        struct fixture f;
+        struct sw_matches m;
+        struct sw_strs notes = {0};
+        struct sw_os_release os = {0};
+        struct sw_error err;
+        open_db(&db);
+        sw_arena_init(&a, 0);
+        go_program(&f, "v1.2.0");
+        match(&a, &db, &f, &m);
+        assert_ok(sw_triage_ignore_yaml(&a, sw_str(cases[i].text), &os, &m, 2000, &notes, &err),
+                  err);
+        if ((m.findings[0].state == SW_FINDING_IGNORED) != cases[i].ignored)
+            fail_msg("%s", cases[i].text);
+    }
+    SW_ARENA struct sw_arena a;
+    struct sw_matches m = {0};
+    struct sw_strs notes = {0};
+    struct sw_os_release os = {0};
+    struct sw_error err;
+    sw_arena_init(&a, 0);
+    static const char *const bad[] = {"vulnerabilities:\n  - statement: x\n",
+                                      "vulnerabilities:\n  - id: x\n    until: 3\n",
+                                      "vulnerabilities:\n  - id: x\n    expired_at: soon\n"};
+    for (size_t i = 0; i < 3; i++)
+        assert_refused(sw_triage_ignore_yaml(&a, sw_str(bad[i]), &os, &m, 0, &notes, &err),
+                       SW_SYNTAX, err);
 }
 
 static void vex_statements_clear_what_they_name(void **state) {
@@ -485,6 +531,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_known_is_never_clean),
         cmocka_unit_test(exploited_findings_fail_whatever_their_severity),
         cmocka_unit_test(accepted_findings_stay_until_their_day),
+        cmocka_unit_test(accepted_findings_in_yaml),
         cmocka_unit_test(vex_statements_clear_what_they_name),
         cmocka_unit_test(policies_are_read_strictly),
         cmocka_unit_test(a_kept_layer_reads_back_and_damage_is_refused),
