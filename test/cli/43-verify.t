@@ -37,6 +37,24 @@ printf 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /id\n' >"$tmp/app/D
 fails 'a build that is not reproducible' 1 'not reproducible' "$slipway" verify "$tmp/app"
 like 'names the file and the bytes' "$(cat "$tmp/.out")" '/id: content from byte [0-9]+'
 like 'and the step' "$(cat "$tmp/.out")" '^layer 2: RUN .*random/uuid'
+# What must not find its way into an image, and did.
+leak() {
+    printf 'FROM busybox\n%s\n' "$2" >"$tmp/app/Dockerfile"
+    fails "caught: $1" 1 '^/leak: (content|size)' "$slipway" verify "$tmp/app"
+}
+leak 'the date' 'RUN date >/leak'
+leak 'the time in seconds, alone' 'RUN date +%S >/leak'
+if [ "$(nproc)" -gt 1 ]; then leak 'the processors' 'RUN grep Cpus_allowed_list /proc/self/status >/leak'; fi
+printf 'FROM busybox\nCOPY . /c\nRUN touch /x /c/y; mkdir -p /d/e; id >/i; ls -lR /c | wc -l >/n; env >/env; hostname >/h; umask >/u; pwd >/p\n' >"$tmp/app/Dockerfile"
+mkdir -p "$tmp/app/z/y/x" "$tmp/app/a"
+for f in b d a c z/q z/y/n z/y/x/1 a/1; do echo $f >"$tmp/app/$f"; done
+ln "$tmp/app/b" "$tmp/app/hard"
+ln -s b "$tmp/app/soft"
+chmod 400 "$tmp/app/d"
+ok 'not caught: new files, their times, the user, the environment, the host name, the mask' "$slipway" verify "$tmp/app"
+ok 'from a file system that keeps the order of names' env TMPDIR="$([ -w /dev/shm ] && echo /dev/shm || echo "$tmp")" "$slipway" verify "$tmp/app"
+printf 'FROM busybox\nARG TZ\nRUN echo $TZ >/tz\n' >"$tmp/app/Dockerfile"
+ok 'a variable that --build-arg passes on is the same in both' env TZ=UTC "$slipway" verify --build-arg TZ "$tmp/app"
 fails 'a failing build' 1 'build 1' sh -c "printf 'FROM busybox\nRUN false\n' > $tmp/app/Dockerfile; $slipway verify $tmp/app"
 fails 'standard input' 2 'directory' "$slipway" verify -
 printf 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /id\n' >"$tmp/app/Dockerfile"
