@@ -157,22 +157,18 @@ static void add_prefixed(struct writer *t, struct sw_pairs *args, const char *pr
     }
 }
 
+/* What decides the result. --no-cache does not: a build that executed everything says the same as
+ * one that found it. */
 static struct sw_pairs request_args(struct writer *t) {
     const struct sw_build_options *o = t->b->options;
     struct sw_pairs args = {0};
     add_prefixed(t, &args, "build-arg:", &o->args);
     add_prefixed(t, &args, "label:", &o->labels);
     if (o->target.len) sw_pairs_set(t->a, &args, SW_STR("target"), o->target);
-    if (o->no_cache) sw_pairs_set(t->a, &args, SW_STR("no-cache"), SW_STR(""));
     SW_BUF struct sw_buf text;
     sw_buf_init(&text, 0);
-    for (size_t i = 0; i < o->no_cache_filter.len && !o->no_cache; i++)
-        sw_buf_addf(&text, "%s%.*s", i ? "," : "", SW_ARG(o->no_cache_filter.ptr[i]));
-    if (text.len)
-        sw_pairs_set(t->a, &args, SW_STR("no-cache"), sw_arena_str(t->a, sw_buf_str(&text)));
     if (o->network == SW_NETWORK_NONE)
         sw_pairs_set(t->a, &args, SW_STR("force-network-mode"), SW_STR("none"));
-    sw_buf_reset(&text);
     for (size_t i = 0; i < o->n_add_hosts; i++)
         sw_buf_addf(&text, "%s%s=%s", i ? "," : "", o->add_hosts[i].name, o->add_hosts[i].ip);
     if (text.len)
