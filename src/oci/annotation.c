@@ -62,6 +62,7 @@ enum sw_code sw_annotations_add(struct sw_arena *a, struct sw_annotations *list,
     if (!one.name.len)
         return sw_fail(err, SW_USAGE, "\"%.*s\": the annotation has no name", SW_ARG(text));
     if (!placed) return append(a, list, &one, err);
+    if (!where.len) return sw_fail(err, SW_USAGE, "\"%.*s\": of what?", SW_ARG(text));
     enum sw_code code = SW_OK;
     while (!code && sw_str_next(&where, ',', &level)) {
         code = parse_level(a, level, &one, err);

@@ -156,4 +156,37 @@ is 'oci-layout://' "$(build 'FROM z\n' --build-context z=oci-layout://"$tmp/layo
 is 'with a tag' "$(build 'FROM scratch\nCOPY --from=z g /\n' --build-context z=oci-layout://"$tmp/layout":1 | names)" 'g '
 dg=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["manifests"][0]["digest"])' "$tmp/layout/index.json")
 is 'with a digest' "$(build 'FROM scratch\nCOPY --from=z g /\n' --build-context z=oci-layout://"$tmp/layout@$dg" | names)" 'g '
+
+# ---- what provenance says of them ----
+if have jq; then
+    # provenance CONTEXT OPTIONS...: the predicate
+    provenance() {
+        "$slipway" build -q --provenance=mode=max --metadata-file "$tmp/meta" -o "$tmp/prov" "$@" || return 1
+        jq -c '.["buildx.build.provenance"]' "$tmp/meta"
+    }
+    printf 'FROM scratch\nADD %s/file /\nADD %s/r.git#v1:sub /r\nCOPY --from=other sub/g /g\n' "$url" "$url" >"$tmp/Dockerfile"
+    set -- -f "$tmp/Dockerfile" --build-context other="$url/c.tar.gz" "$tmp/ctx"
+    provenance "$@" >"$tmp/p1"
+    is 'a commit, files by their content' "$(jq -c '.buildDefinition.resolvedDependencies[]' "$tmp/p1")" \
+        "{\"uri\":\"$url/r.git#v1:sub\",\"digest\":{\"sha1\":\"$first\"}}
+{\"uri\":\"$url/c.tar.gz\",\"digest\":{\"sha256\":\"$(sha256sum <"$tmp/www/c.tar.gz" | cut -c 1-64)\"}}
+{\"uri\":\"$url/file\",\"digest\":{\"sha256\":\"$sum\"}}"
+    is 'which are inputs of steps' "$(jq -c '[.buildDefinition.internalParameters.buildConfig.llbDefinition[] | select(.op.Op.file) | .inputs]' "$tmp/p1")" \
+        '[["step2:0"],["step4:0","step0:0"],["step5:0","step1:0"]]'
+    is 'from the cache, too' "$(provenance "$@")" "$(cat "$tmp/p1")"
+    provenance "$url/r.git#v1" >"$tmp/p1"
+    is 'a repository as the context' "$(jq -c .buildDefinition.externalParameters.configSource "$tmp/p1")" \
+        "{\"uri\":\"$url/r.git#v1\",\"digest\":{\"sha1\":\"$first\"},\"path\":\"Dockerfile\"}"
+    is 'then nothing is unknown' "$(jq -c '[.runDetails.metadata.buildkit_completeness.resolvedDependencies, .runDetails.metadata.buildkit_hermetic]' "$tmp/p1")" '[true,true]'
+    provenance "$(printf '%s' "$url/c.tar.gz" | sed 's,//,//user:hunter2@,')" >"$tmp/p1"
+    is 'no password of a URL' "$(grep -c hunter2 "$tmp/p1")$(grep -c xxxxx:xxxxx@127 "$tmp/p1")" 01
+    provenance --build-context here="$repo/sub" -f - "$tmp/ctx" >"$tmp/p1" <<'D'
+FROM scratch
+COPY --from=here g /
+D
+    is 'no directory of this host' "$(grep -c "$tmp" "$tmp/p1")$(jq -c '.buildDefinition.externalParameters.request | [.args, .locals]' "$tmp/p1")" \
+        '0[{"context:here":"local:here"},[{"name":"dockerfile"},{"name":"here"}]]'
+else
+    skip 'what provenance says of them' 'no jq'
+fi
 done_testing
