@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/vec.h"
+#include "cmd/audit_session.h"
 #include "cmd/go_common.h"
+#include "cmd/scan_session.h"
 #include "cmd/scan_state.h"
 #include "cmd/table.h"
 #include "codec/json_writer.h"
@@ -16,39 +18,24 @@
 #include "scan/update.h"
 #include "store/tags.h"
 
-enum { EXIT_FAIL = 10, EXIT_CANNOT_TELL = 11 };
-#define INDEX_NAME "images.index"
-
 static const struct sw_option options[] = {
     {"plan", 0, NULL, "group the images by what clears them"},
     {"changed", 0, NULL, "only images whose advisories changed since they were last judged"},
     {"policy", 0, "FILE", "the rules of the verdict (YAML)"},
     SCAN_DB_OPTIONS,
+    {"platform", 0, "OS/ARCH", "which image of several"},
+    REMOTE_OPTIONS,
     {"go-newest", 0, "N", "the newest Go line that exists (27 for 1.27), if the advisories lag"},
     {NULL},
 };
 
-struct session {
-    struct sw_invocation *inv;
-    const char *root, *dir;
-    int64_t now;
-    struct sw_scan_db db;
-    struct sw_scan_db_status status;
-    struct sw_policy policy;
-    struct sw_go_releases releases;
-    struct sw_store *store;
-    struct sw_pool *pool;
-    struct sw_audit_index *index;
-    SW_VEC(struct sw_audit_row) rows;
-    size_t seen, skipped;
-};
-
 /* A name, or the beginning of one before a star, against names with and without registry and tag.
  */
-static bool is_wanted(const struct session *s, const struct sw_image *image) {
+static bool is_wanted(const struct audit_session *s, const struct sw_image *image) {
     if (s->inv->n_args == 0) return true;
     for (int i = 0; i < s->inv->n_args; i++) {
         struct sw_str pattern = sw_str(s->inv->args[i]);
+        if (audit_is_registry(s->inv->args[i])) continue;
         bool open = sw_str_ends(pattern, SW_STR("*"));
         if (open) pattern.len--;
         const struct sw_str names[] = {image->name, image->familiar};
@@ -62,28 +49,39 @@ static bool is_wanted(const struct session *s, const struct sw_image *image) {
     return false;
 }
 
-static enum sw_code read_inventory(struct session *s, struct sw_arena *a,
-                                   const struct sw_image *image, const char *layers,
+static enum sw_code read_inventory(struct audit_session *s, struct sw_arena *a,
+                                   const struct audit_target *image, const char *layers,
                                    struct sw_inventory *ret, struct sw_error *err) {
-    enum sw_code code = sw_scan_known(a, s->store, layers, &image->target, ret, err);
-    if (code != SW_NOT_FOUND) return code;
     char text[SW_DIGEST_TEXT_MAX];
     struct sw_str digest = sw_digest_format(&image->target.digest, text);
     struct sw_scan_options o = {.kind = SW_SCAN_IMAGE,
-                                .target = sw_arena_cstr(a, digest),
-                                .store = s->store,
                                 .cache_dir = layers,
                                 .temp_dir = sw_scan_temp_dir(),
+                                .platform = sw_opt(s->inv, "platform"),
                                 .pool = s->pool};
+    if (image->repository.len) {
+        o.target = sw_arena_printf(a, SW_SCAN_REGISTRY_PREFIX "%.*s@%.*s",
+                                   SW_ARG(image->repository), SW_ARG(digest))
+                       .ptr;
+        o.remote = remote_lazy_session;
+        o.remote_context = &s->remote;
+        return sw_scan_inventory(a, &o, ret, NULL, err);
+    }
+    enum sw_code code = SW_NOT_FOUND;
+    if (!o.platform) code = sw_scan_known(a, s->store, layers, &image->target, ret, err);
+    if (code != SW_NOT_FOUND) return code;
+    o.target = sw_arena_cstr(a, digest);
+    o.store = s->store;
     return sw_scan_inventory(a, &o, ret, NULL, err);
 }
 
-static enum sw_code audit_image(struct session *s, const struct sw_image *image,
-                                struct sw_error *err) {
+enum sw_code audit_judge(struct audit_session *s, const struct audit_target *image,
+                         struct sw_error *err) {
     struct sw_arena *a = s->inv->arena;
     char text[SW_DIGEST_TEXT_MAX];
     struct sw_inventory inventory = {0};
     struct sw_str digest = sw_arena_str(a, sw_digest_format(&image->target.digest, text));
+    struct sw_str name = image->name.len ? image->name : digest;
     bool known = false, changed = true;
     enum sw_code code =
         sw_audit_index_changed(s->index, &s->db.advdb, digest, &known, &changed, err);
@@ -97,19 +95,22 @@ static enum sw_code audit_image(struct session *s, const struct sw_image *image,
     const char *layers = sw_arena_printf(a, "%s/layers", s->dir).ptr;
     code = read_inventory(s, a, image, layers, &inventory, err);
     if (!code) {
-        inventory.target = image->familiar.len ? image->familiar : digest;
+        inventory.target = name;
         code = sw_audit_image(a, &s->db.advdb, &s->releases, &inventory, &s->policy,
                               s->status.oldest_fetch, s->now, row, err);
     }
     if (!code) code = sw_audit_index_put(s->index, &s->db.advdb, digest, &inventory, err);
     row->digest = digest;
-    if (!code) return SW_OK;
+    return code ? audit_cannot(s, row, name, code, err) : SW_OK;
+}
+
+enum sw_code audit_cannot(struct audit_session *s, struct sw_audit_row *row, struct sw_str name,
+                          enum sw_code code, const struct sw_error *err) {
     if (code == SW_CANCELLED) return code;
-    /* One image that cannot be read must not hide the others, nor pass for clean. */
-    row->image = image->familiar.len ? image->familiar : digest;
+    row->image = name;
     row->verdict = SW_VERDICT_CANNOT_TELL;
-    row->action = sw_arena_printf(a, "cannot be scanned: %s", err->text);
-    sw_strs_add(a, &row->reasons, row->action);
+    row->action = sw_arena_printf(s->inv->arena, "cannot be scanned: %s", err->text);
+    sw_strs_add(s->inv->arena, &row->reasons, row->action);
     return SW_OK;
 }
 
@@ -120,7 +121,7 @@ static const char *state_name(enum sw_go_state s) {
     return names[s];
 }
 
-static void print_table(const struct session *s) {
+static void print_table(const struct audit_session *s) {
     size_t width = 5;
     for (size_t i = 0; i < s->rows.len; i++)
         if (s->rows.ptr[i].image.len > width) width = s->rows.ptr[i].image.len;
@@ -169,7 +170,7 @@ static void put_row(struct sw_json_writer *w, const struct sw_audit_row *r) {
     sw_json_end_object(w);
 }
 
-static void print_json(const struct session *s) {
+static void print_json(const struct audit_session *s) {
     SW_BUF struct sw_buf out;
     struct sw_json_writer w;
     sw_buf_init(&out, 0);
@@ -181,13 +182,13 @@ static void print_json(const struct session *s) {
 }
 
 /* Whether an earlier row has the same need. */
-static bool seen_release(const struct session *s, size_t row) {
+static bool seen_release(const struct audit_session *s, size_t row) {
     for (size_t i = 0; i < row; i++)
         if (sw_str_eq(s->rows.ptr[i].go_target, s->rows.ptr[row].go_target)) return true;
     return false;
 }
 
-static void print_plan(const struct session *s) {
+static void print_plan(const struct audit_session *s) {
     for (size_t i = 0; i < s->rows.len; i++) {
         const struct sw_audit_row *r = &s->rows.ptr[i];
         if (!r->go_target.len || seen_release(s, i)) continue;
@@ -217,7 +218,7 @@ static void print_plan(const struct session *s) {
 
 /* --- the command ----------------------------------------------------------------------------- */
 
-static enum sw_code open_all(struct session *s, struct sw_error *err) {
+static enum sw_code open_all(struct audit_session *s, struct sw_error *err) {
     const char *policy = sw_opt(s->inv, "policy");
     uint64_t newest = go_newest_line(s->inv);
     enum sw_code code = sw_scan_state_dir(s->inv, &s->root, &s->dir, err);
@@ -242,14 +243,29 @@ static enum sw_code open_all(struct session *s, struct sw_error *err) {
     return code ? code : sw_audit_index_open(index, &s->index, err);
 }
 
-static enum sw_code audit(struct session *s, struct sw_error *err) {
+static enum sw_code audit_store(struct audit_session *s, struct sw_error *err) {
     struct sw_images images;
+    enum sw_code code = sw_tags_list(s->store, s->inv->arena, &images, err);
+    for (size_t i = 0; !code && i < images.len; i++) {
+        struct audit_target target = {.name = images.ptr[i].familiar,
+                                      .target = images.ptr[i].target};
+        if (is_wanted(s, &images.ptr[i])) code = audit_judge(s, &target, err);
+    }
+    return code;
+}
+
+static enum sw_code audit(struct audit_session *s, struct sw_error *err) {
     enum sw_code code = open_all(s, err);
-    if (!code) code = sw_tags_list(s->store, s->inv->arena, &images, err);
+    bool local = s->inv->n_args == 0;
     if (code) return code;
     s->pool = sw_pool_new(0, 0);
-    for (size_t i = 0; i < images.len && !code; i++)
-        if (is_wanted(s, &images.ptr[i])) code = audit_image(s, &images.ptr[i], err);
+    for (int i = 0; i < s->inv->n_args && !code; i++) {
+        if (audit_is_registry(s->inv->args[i]))
+            code = audit_registry(s, s->inv->args[i], err);
+        else
+            local = true;
+    }
+    if (!code && local) code = audit_store(s, err);
     if (!code) code = sw_audit_index_save(s->index, s->dir, INDEX_NAME, err);
     if (code) return code;
     if (s->inv->n_args && !s->seen)
@@ -263,15 +279,16 @@ static enum sw_code audit(struct session *s, struct sw_error *err) {
     for (size_t i = 0; i < s->rows.len; i++) {
         enum sw_verdict v = s->rows.ptr[i].verdict;
         if (v == SW_VERDICT_FAIL)
-            s->inv->exit_status = EXIT_FAIL;
+            s->inv->exit_status = SW_EXIT_FAIL;
         else if (v == SW_VERDICT_CANNOT_TELL && !s->inv->exit_status)
-            s->inv->exit_status = EXIT_CANNOT_TELL;
+            s->inv->exit_status = SW_EXIT_CANNOT_TELL;
     }
     return SW_OK;
 }
 
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
-    struct session s = {.inv = inv, .now = sw_now_unix_s()};
+    struct audit_session s = {.inv = inv, .now = sw_now_unix_s()};
+    remote_lazy_init(&s.remote, inv);
     inv->arena->cap = (size_t)8 << 30;
     enum sw_code code = audit(&s, err);
     sw_vec_done(&s.rows);
@@ -279,23 +296,29 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     sw_pool_free(s.pool);
     sw_store_free(s.store);
     sw_scan_db_close(&s.db);
+    remote_lazy_done(&s.remote);
     return code;
 }
 
 const struct sw_command sw_cmd_audit = {
     .name = "audit",
-    .args = "[REPOSITORY...]",
+    .args = "[REPOSITORY|REGISTRY...]",
     .summary = "One row per image: Go version, support, findings, what to do",
     .description =
         "Judges every image of the store (or of the repositories that are named; a final * "
         "stands for anything) by the policy. Images whose layers were scanned before are not "
-        "read again. --plan groups the work: which images are rebuilt with which Go release, "
+        "read again.\n\nA registry (HOST:PORT, registry.example.org) stands for all tags of all "
+        "its "
+        "repositories, docker://HOST/PATTERN[:TAGS] for some of them; layers are read as they "
+        "arrive, and only those that were never scanned.\n\n--plan groups the work: which images "
+        "are rebuilt with which Go release, "
         "which modules are raised to which version; the result is proved by comparing the "
         "planned versions with the advisories again, and what would be left is listed.\n\n"
         "--changed judges again only those images about whose packages something new is known. "
         "The exit status is that of the worst verdict: 0 pass, 11 cannot tell, 10 fail.",
     .examples = "slipway audit\n"
                 "slipway audit --plan registry.example/team/*\n"
+                "slipway audit registry.example 'docker://other.example/prod/*:v*'\n"
                 "slipway db update && slipway audit --changed",
     .options = options,
     .max_args = -1,

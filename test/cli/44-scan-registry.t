@@ -91,6 +91,17 @@ chmod 644 "$tmp/other.key"
 fails 'a key that everybody may read is refused' 1 'everybody may read' scan --db "$db" --sign-key "$tmp/other.key" --attestation "$tmp/x" "$at/stage/app:good"
 chmod 600 "$tmp/other.key"
 
+# A registry as a fleet.
+audit() { "$slipway" audit --db "$db" "$@"; }
+printf 'fail:\n  severity: [LOW]\n' >"$tmp/low.yaml"
+fails 'the audit of a registry' 10 "$at/stage/app:bad .* 1 +0 +fail" audit --policy "$tmp/low.yaml" "$at"
+like 'has every image' "$(audit "$at" | grep -c "^$at/.*/app")" 3
+like 'or those that are named' "$(audit "docker://$at/stage/*:go*" | grep -c "^$at/.*/app")" 1
+like 'what did not change is not judged again' "$(audit --changed "$at")" '3 of 3 images: nothing changed'
+ok 'one repository, without the right to list all' sh -c "printf '%s' relpassword | '$slipway' login -u 'robot\$rel' --password-stdin $at && '$slipway' audit --db '$db' 'docker://$at/prod/app'"
+fails 'a repository that may not be read is not clean' 11 'cannot be scanned' audit "docker://$at/other/app"
+ok 'login again' sh -c "printf '%s\n' '$password' | '$slipway' login -u admin --password-stdin $at"
+
 # Databases that travel are signed.
 SLIPWAY_ROOT=$tmp/root
 ok 'a signed export' "$slipway" db export --sign-key "$tmp/release.key" "$tmp/travel.db"
