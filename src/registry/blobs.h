@@ -47,9 +47,11 @@ struct sw_blobs_ops {
     enum sw_code (*seal)(struct sw_blob_upload *u, struct sw_error *err);
     /* Drops the upload and its bytes. Frees u. */
     void (*discard)(struct sw_blob_upload *u);
-    /* Removes a sealed blob or (with its state) an upload; a missing one is success. */
-    enum sw_code (*remove)(struct sw_blobs *b, const char *location, struct sw_str state,
-                           struct sw_error *err);
+    /* Removes a sealed blob; a missing one is success. */
+    enum sw_code (*remove)(struct sw_blobs *b, const char *location, struct sw_error *err);
+    /* Removes whatever there is under a location: a blob, an upload that nobody works on, what a
+     * process that was killed left of one. */
+    enum sw_code (*purge)(struct sw_blobs *b, const char *location, struct sw_error *err);
     /* Replies with len bytes from offset of a blob of this size. */
     enum sw_code (*reply)(struct sw_blobs *b, struct sw_exchange *x, int status,
                           const char *location, uint64_t offset, uint64_t len,
@@ -57,7 +59,8 @@ struct sw_blobs_ops {
     /* Reads part of a sealed blob, all len bytes. */
     enum sw_code (*read)(struct sw_blobs *b, const char *location, uint64_t offset, void *to,
                          size_t len, struct sw_error *err);
-    /* Every location with the time of its last change; for finding what no metadata names. */
+    /* Every location with the time of its last change, unfinished ones too (some perhaps twice);
+     * for finding what no metadata names. */
     enum sw_code (*list)(struct sw_blobs *b,
                          enum sw_code (*visit)(void *context, const char *location, int64_t changed,
                                                uint64_t size, struct sw_error *err),

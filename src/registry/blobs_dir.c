@@ -166,8 +166,7 @@ static enum sw_code seal(struct sw_blob_upload *base, struct sw_error *err) {
     return code;
 }
 
-static enum sw_code remove_at(struct sw_blobs *b, const char *location, struct sw_str state,
-                              struct sw_error *err) {
+static enum sw_code remove_at(struct sw_blobs *b, const char *location, struct sw_error *err) {
     SW_FD int shard = -1;
     enum sw_code code = open_shard((struct dir_blobs *)b, location, false, &shard, err);
     if (code == SW_NOT_FOUND) return SW_OK;
@@ -179,7 +178,7 @@ static enum sw_code remove_at(struct sw_blobs *b, const char *location, struct s
 
 static void discard(struct sw_blob_upload *base) {
     struct sw_error err;
-    (void)!remove_at(base->blobs, base->location, SW_STR(""), &err);
+    (void)!remove_at(base->blobs, base->location, &err);
     upload_free((struct dir_upload *)base);
 }
 
@@ -253,6 +252,7 @@ static const struct sw_blobs_ops ops = {
     .seal = seal,
     .discard = discard,
     .remove = remove_at,
+    .purge = remove_at,
     .reply = reply,
     .read = read_at,
     .list = list,

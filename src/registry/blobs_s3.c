@@ -52,6 +52,7 @@ struct s3_upload {
     const char *upload_id; /* NULL until the first part */
     struct sw_strs etags;
     bool has_tail; /* LOCATION.tail exists */
+    bool resumed;
 };
 
 static struct s3_blobs *s3_of(struct sw_blobs *b) { return (struct s3_blobs *)b; }
@@ -217,11 +218,42 @@ static enum sw_code create(struct sw_blobs *b, const char *location, struct sw_b
     return code;
 }
 
+/* Multipart uploads of a location that were begun and neither completed nor aborted: their parts
+ * cost space and show up nowhere else. Some stores list them only for the whole key. */
+static enum sw_code abort_uploads(struct s3_blobs *s, const char *location, struct sw_error *err) {
+    SW_HTTP_RESPONSE struct sw_http_response r = {0};
+    SW_BUF struct sw_buf query = {0};
+    char key[64];
+    struct sw_str item, rest, id;
+    sw_buf_init(&query, 0);
+    sw_http_response_init(&r);
+    sw_buf_add_text(&query, "prefix=");
+    sw_http_encode(&query, sw_str(s->prefix), "");
+    sw_http_encode(&query, sw_str(key_of(location, "", key)), "");
+    sw_buf_add_text(&query, "&uploads=");
+    struct ask a = {.method = "GET", .query = query.ptr, .body_fd = -1};
+    enum sw_code code = ask(s, &a, &r, NULL, err);
+    rest = sw_buf_str(&r.body);
+    while (!code && element(&rest, "Upload", &item)) {
+        if (!element(&item, "UploadId", &id)) continue;
+        sw_buf_reset(&query);
+        sw_buf_add_text(&query, "uploadId=");
+        sw_http_encode(&query, id, "");
+        code = simple(s, "DELETE", key, query.ptr, err);
+    }
+    return code;
+}
+
 static enum sw_code begin_multipart(struct s3_upload *u, struct sw_error *err) {
     SW_HTTP_RESPONSE struct sw_http_response r = {0};
     char key[64];
     struct sw_str id;
     sw_http_response_init(&r);
+    /* A process that was killed may have begun one that nobody knows of. */
+    if (u->resumed) {
+        enum sw_code aborted = abort_uploads(s3_of(u->base.blobs), u->base.location, err);
+        if (aborted) return aborted;
+    }
     struct ask a = {.method = "POST",
                     .key = key_of(u->base.location, "", key),
                     .query = "uploads=",
@@ -365,9 +397,33 @@ static enum sw_code resume(struct sw_blobs *b, const char *location, struct sw_s
         upload_free(u);
         return code;
     }
+    u->resumed = true;
     *ret_size = u->flushed + u->spooled;
     *ret = &u->base;
     return SW_OK;
+}
+
+static enum sw_code buf_sink(void *context, const void *bytes, size_t len, struct sw_error *err) {
+    sw_buf_add_bytes(context, bytes, len);
+    return SW_OK;
+}
+
+static enum sw_code fetch(struct s3_blobs *s, const char *location, uint64_t offset, size_t len,
+                          struct sw_buf *to, struct sw_error *err) {
+    SW_HTTP_RESPONSE struct sw_http_response r = {0};
+    char key[64];
+    sw_http_response_init(&r);
+    struct ask a = {.method = "GET",
+                    .key = key_of(location, "", key),
+                    .body_fd = -1,
+                    .offset = offset,
+                    .len = len,
+                    .sink = buf_sink,
+                    .sink_context = to};
+    enum sw_code code = ask(s, &a, &r, NULL, err);
+    if (!code && to->len != len)
+        code = sw_fail(err, SW_CORRUPT, "S3: %zu bytes of %s, not %zu", to->len, location, len);
+    return code;
 }
 
 static enum sw_code complete(struct s3_upload *u, struct sw_error *err) {
@@ -386,7 +442,14 @@ static enum sw_code complete(struct s3_upload *u, struct sw_error *err) {
                     .query = part_query(u, 0).ptr,
                     .body = sw_buf_str(&xml),
                     .body_fd = -1};
-    enum sw_code code = ask(s3_of(u->base.blobs), &a, &r, NULL, err);
+    bool missing = false;
+    enum sw_code code = ask(s3_of(u->base.blobs), &a, &r, &missing, err);
+    /* An answer that was lost made us ask again: then the upload is no more, and the blob is. */
+    if (!code && missing) {
+        SW_BUF struct sw_buf last = {0};
+        sw_buf_init(&last, 2);
+        return fetch(s3_of(u->base.blobs), u->base.location, u->flushed - 1, 1, &last, err);
+    }
     /* An error may come with status 200, after the answer began. */
     if (!code && sw_str_find(sw_buf_str(&r.body), SW_STR("<Error>")) != SIZE_MAX)
         code = sw_fail(err, SW_NETWORK, "S3: completing the upload failed");
@@ -426,44 +489,20 @@ static void discard(struct sw_blob_upload *base) {
     upload_free((struct s3_upload *)base);
 }
 
-static enum sw_code remove_at(struct sw_blobs *b, const char *location, struct sw_str state,
-                              struct sw_error *err) {
+static enum sw_code remove_at(struct sw_blobs *b, const char *location, struct sw_error *err) {
     char key[64];
-    if (state.len) {
-        struct s3_upload u = {.base = {.blobs = b}};
-        uint64_t tail;
-        snprintf(u.base.location, sizeof u.base.location, "%s", location);
-        sw_arena_init(&u.arena, 0);
-        if (read_state(&u, state, &tail, err) == SW_OK) drop_parts(&u);
-        sw_arena_done(&u.arena);
-    }
     return simple(s3_of(b), "DELETE", key_of(location, "", key), NULL, err);
 }
 
-/* ---- reading ---- */
-
-static enum sw_code buf_sink(void *context, const void *bytes, size_t len, struct sw_error *err) {
-    sw_buf_add_bytes(context, bytes, len);
-    return SW_OK;
-}
-
-static enum sw_code fetch(struct s3_blobs *s, const char *location, uint64_t offset, size_t len,
-                          struct sw_buf *to, struct sw_error *err) {
-    SW_HTTP_RESPONSE struct sw_http_response r = {0};
+static enum sw_code purge(struct sw_blobs *b, const char *location, struct sw_error *err) {
     char key[64];
-    sw_http_response_init(&r);
-    struct ask a = {.method = "GET",
-                    .key = key_of(location, "", key),
-                    .body_fd = -1,
-                    .offset = offset,
-                    .len = len,
-                    .sink = buf_sink,
-                    .sink_context = to};
-    enum sw_code code = ask(s, &a, &r, NULL, err);
-    if (!code && to->len != len)
-        code = sw_fail(err, SW_CORRUPT, "S3: %zu bytes of %s, not %zu", to->len, location, len);
-    return code;
+    struct s3_blobs *s = s3_of(b);
+    enum sw_code code = abort_uploads(s, location, err);
+    if (!code) code = simple(s, "DELETE", key_of(location, ".tail", key), NULL, err);
+    return code ? code : remove_at(b, location, err);
 }
+
+/* ---- reading ---- */
 
 struct sending {
     struct s3_blobs *s;
@@ -526,13 +565,13 @@ static enum sw_code read_at(struct sw_blobs *b, const char *location, uint64_t o
 
 /* ---- looking around ---- */
 
-static enum sw_code visit_page(struct sw_str page,
+static enum sw_code visit_page(struct sw_str page, const char *list, const char *time,
                                enum sw_code (*visit)(void *, const char *, int64_t, uint64_t,
                                                      struct sw_error *),
                                void *context, struct sw_error *err) {
     struct sw_str item, rest = page;
     enum sw_code code = SW_OK;
-    while (!code && element(&rest, "Contents", &item)) {
+    while (!code && element(&rest, list, &item)) {
         struct sw_str key, when, size, part = item;
         char location[SW_LOCATION_LEN + 1] = "";
         int64_t changed = 0;
@@ -540,16 +579,35 @@ static enum sw_code visit_page(struct sw_str page,
         uint64_t bytes = 0;
         if (!element(&part, "Key", &key)) continue;
         part = item;
-        if (!element(&part, "LastModified", &when) || sw_rfc3339_parse(when, &changed, &ns, err))
-            continue;
+        if (!element(&part, time, &when) || sw_rfc3339_parse(when, &changed, &ns, err)) continue;
         part = item;
         if (element(&part, "Size", &size) && !sw_str_u64(size, &bytes)) bytes = 0;
         struct sw_str name = sw_str_from(key, sw_str_rfind_char(key, '/') + 1);
-        if (name.len != SW_LOCATION_LEN) continue; /* a tail goes with its upload */
+        if (sw_str_ends(name, SW_STR(".tail"))) name.len -= 5;
+        if (name.len != SW_LOCATION_LEN) continue;
         memcpy(location, name.ptr, name.len);
         code = visit(context, location, changed, bytes, err);
     }
     return code;
+}
+
+/* The oldest thousand multipart uploads: what is done with them makes room for the next. */
+static enum sw_code list_uploads(struct s3_blobs *s,
+                                 enum sw_code (*visit)(void *, const char *, int64_t, uint64_t,
+                                                       struct sw_error *),
+                                 void *context, struct sw_error *err) {
+    SW_HTTP_RESPONSE struct sw_http_response r = {0};
+    SW_BUF struct sw_buf query = {0};
+    sw_buf_init(&query, 0);
+    sw_http_response_init(&r);
+    sw_buf_add_text(&query, "prefix=");
+    sw_http_encode(&query, sw_str(s->prefix), "");
+    sw_http_encode(&query, SW_STR("data/"), "");
+    sw_buf_add_text(&query, "&uploads=");
+    struct ask a = {.method = "GET", .query = query.ptr, .body_fd = -1};
+    enum sw_code code = ask(s, &a, &r, NULL, err);
+    return code ? code
+                : visit_page(sw_buf_str(&r.body), "Upload", "Initiated", visit, context, err);
 }
 
 static enum sw_code list(struct sw_blobs *b,
@@ -580,12 +638,12 @@ static enum sw_code list(struct sw_blobs *b,
         code = ask(s, &a, &r, NULL, err);
         if (code) break;
         struct sw_str page = sw_buf_str(&r.body), rest = page;
-        code = visit_page(page, visit, context, err);
+        code = visit_page(page, "Contents", "LastModified", visit, context, err);
         more = element(&rest, "NextContinuationToken", &next);
         sw_buf_reset(&token);
         if (more) sw_buf_add(&token, next);
     }
-    return code;
+    return code ? code : list_uploads(s, visit, context, err);
 }
 
 static enum sw_code ready(struct sw_blobs *b, struct sw_error *err) {
@@ -614,6 +672,7 @@ static const struct sw_blobs_ops ops = {
     .seal = seal,
     .discard = discard,
     .remove = remove_at,
+    .purge = purge,
     .reply = reply,
     .read = read_at,
     .list = list,

@@ -247,7 +247,7 @@ static enum sw_code sweep_blobs(struct gc *g, struct sw_error *err) {
             memcpy(location, v[0].text.ptr,
                    v[0].text.len < SW_LOCATION_LEN ? v[0].text.len : SW_LOCATION_LEN);
             /* What cannot be removed now is an orphan, and found as one later. */
-            (void)!g->b->ops->remove(g->b, location, SW_STR(""), &ignored);
+            (void)!g->b->ops->remove(g->b, location, &ignored);
             g->report->blobs++;
             g->report->bytes += (uint64_t)v[1].number;
         }
@@ -276,7 +276,7 @@ static enum sw_code visit(void *context, const char *location, int64_t changed, 
     if (code || rows.n_rows) return code;
     g->report->orphans++;
     g->report->orphan_bytes += size;
-    return g->o->dry_run ? SW_OK : g->b->ops->remove(g->b, location, SW_STR(""), err);
+    return g->o->dry_run ? SW_OK : g->b->ops->purge(g->b, location, err);
 }
 
 enum sw_code sw_registry_gc(struct sw_meta *m, struct sw_blobs *b, const struct sw_gc_options *o,

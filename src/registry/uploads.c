@@ -120,7 +120,7 @@ static void drop(struct request *q, struct upload *u) {
     if (u->store)
         u->store->blobs->ops->discard(u->store);
     else if (u->sealed)
-        (void)!q->r->blobs->ops->remove(q->r->blobs, u->id, SW_STR(""), &ignored);
+        (void)!q->r->blobs->ops->remove(q->r->blobs, u->id, &ignored);
     u->store = NULL;
     if (u->has_row) (void)!drop_row(q, u->id);
 }
@@ -410,7 +410,7 @@ static bool link_existing(struct request *q, struct upload *u, const struct sw_d
     if (u->store)
         u->store->blobs->ops->discard(u->store);
     else if (u->sealed)
-        (void)!q->r->blobs->ops->remove(q->r->blobs, u->id, SW_STR(""), &ignored);
+        (void)!q->r->blobs->ops->remove(q->r->blobs, u->id, &ignored);
     u->store = NULL;
     return true;
 }
@@ -436,7 +436,7 @@ static enum sw_code seal_and_link(struct request *q, struct upload *u, const str
     if (!code) code = link_tx(q, u, d, false, &used);
     /* A commit whose answer was lost may have happened: then the collector decides. */
     bool sure = !code || code == SW_DENIED || !sw_meta_is_shared(q->r->meta);
-    if ((code || !used) && sure) (void)!b->ops->remove(b, u->id, SW_STR(""), &ignored);
+    if ((code || !used) && sure) (void)!b->ops->remove(b, u->id, &ignored);
     return code;
 }
 
@@ -613,12 +613,14 @@ enum sw_code uploads_expire(struct sw_registry *r, int64_t now_s, struct sw_erro
     if (!code)
         code = sw_tx_do(&tx, &rows, err,
                         "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE "
-                        "updated < $1 LIMIT 1000) RETURNING id, state",
+                        "updated < $1 LIMIT 1000) RETURNING id",
                         sw_sql_int(now_s - r->options.upload_expiry_s));
     if (!code) code = sw_tx_commit(&tx, err);
+    /* The rows are gone: what cannot be removed now is found as an orphan later. */
     for (size_t i = 0; !code && i < rows.n_rows; i++) {
-        const struct sw_sql_value *v = sw_sql_row(&rows, i);
-        code = r->blobs->ops->remove(r->blobs, sw_arena_cstr(&a, v[0].text), v[1].text, err);
+        char *location = sw_arena_cstr(&a, sw_sql_row(&rows, i)->text);
+        enum sw_code one = r->blobs->ops->purge(r->blobs, location, err);
+        if (one) sw_warn("registry", "an expired upload: %s", err->text);
     }
     return code;
 }
