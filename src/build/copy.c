@@ -111,10 +111,6 @@ enum sw_code sw_copy_add_parents(struct sw_copy_planner *p, struct sw_str path,
     return SW_OK;
 }
 
-static bool excluded(const struct sw_copy_planner *p, struct sw_str relative) {
-    return p->spec->exclude && sw_ignore_match(p->spec->exclude, relative, NULL);
-}
-
 /* One entry that is not a directory. */
 static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_path,
                              const struct sw_node *found, struct sw_str dest,
@@ -142,51 +138,102 @@ static enum sw_code add_leaf(struct sw_copy_planner *p, struct sw_str source_pat
     return SW_OK;
 }
 
-/* A directory's content into the directory dest. top: dest itself keeps the attributes it has, or
- * is new; below, existing directories take the source's. relative: path below the source, for
- * --exclude. */
-static enum sw_code add_tree(struct sw_copy_planner *p, struct sw_str source_path,
-                             const struct sw_node *found, struct sw_str dest,
-                             struct sw_str relative, bool top, int depth, struct sw_error *err) {
+/* A directory whose content is copied into the directory dest. */
+struct tree {
+    struct sw_str source, dest;
+    const struct sw_ignore *include; /* --parents: what is taken of it; NULL: everything */
+};
+
+/* The directories above an entry of a tree, which its destination gets for the first time. */
+static enum sw_code add_source_parents(struct sw_copy_planner *p, const struct tree *t,
+                                       struct sw_str relative, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
+    struct sw_source *s = p->source;
+    for (size_t i = 0; i < relative.len; i++) {
+        if (relative.ptr[i] != '/') continue;
+        struct sw_str dir = sw_str_sub(relative, 0, i);
+        struct sw_node node;
+        enum sw_code code =
+            s->ops->stat(s, arena, sw_path_join(arena, t->source, dir), false, &node, err);
+        if (code) return code;
+        apply_flags(p, &node);
+        code = sw_copy_add_item(p, sw_path_join(arena, t->dest, dir), &node, NULL, err);
+        if (code) return code;
+    }
+    return SW_OK;
+}
+
+static enum sw_code add_directory(struct sw_copy_planner *p, struct sw_str source_path,
+                                  const struct sw_node *found, struct sw_str dest,
+                                  struct sw_error *err) {
     struct sw_node node = *found, there;
-    enum sw_code code = sw_cancel_check(err);
-    if (code) return code;
-    if (depth > SW_TREE_DEPTH_MAX)
-        return sw_fail(err, SW_LIMIT, "%.*s: directories are nested deeper than %d",
-                       SW_ARG(source_path), SW_TREE_DEPTH_MAX);
-    code = sw_copy_look_at_dest(p, dest, &there, err);
+    enum sw_code code = sw_copy_look_at_dest(p, dest, &there, err);
     if (code) return code;
     if (there.type && there.type != SW_TAR_DIR)
         return sw_fail(err, SW_SYNTAX, "cannot copy the directory %.*s to /%.*s: a file is there",
                        SW_ARG(source_path), SW_ARG(dest));
-    if (top) {
-        /* Only the content is copied: a new destination is a directory as any other above it. */
-        code = sw_copy_add_parents(p, sw_path_join(arena, dest, SW_STR("x")), err);
-    } else {
-        apply_flags(p, &node);
-        code = sw_copy_add_item(p, dest, &node, NULL, err);
-    }
-    struct sw_str *names = NULL;
-    size_t n = 0;
+    apply_flags(p, &node);
+    return sw_copy_add_item(p, dest, &node, NULL, err);
+}
+
+/* Whether something below a directory may be wanted that itself is not. */
+static bool may_want_below(const struct sw_copy_planner *p, const struct tree *t,
+                           struct sw_str relative, bool out) {
+    if (out) return sw_ignore_has_exceptions(p->spec->exclude);
+    return sw_ignore_may_match_below(t->include, relative);
+}
+
+/* What a directory of the tree holds. added: the directory itself is among the items, with those
+ * above it. Existing directories take the source's attributes. */
+static enum sw_code add_entries(struct sw_copy_planner *p, const struct tree *t,
+                                struct sw_str relative, bool added, int depth,
+                                struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
     struct sw_source *s = p->source;
-    if (!code) code = s->ops->list(s, arena, source_path, &names, &n, err);
+    struct sw_str *names = NULL, dir = sw_path_join(arena, t->source, relative);
+    size_t n = 0;
+    enum sw_code code = sw_cancel_check(err);
+    if (!code && depth > SW_TREE_DEPTH_MAX)
+        code = sw_fail(err, SW_LIMIT, "%.*s: directories are nested deeper than %d", SW_ARG(dir),
+                       SW_TREE_DEPTH_MAX);
+    if (!code) code = s->ops->list(s, arena, dir, &names, &n, err);
     for (size_t i = 0; i < n && !code; i++) {
-        struct sw_str from = sw_path_join(arena, source_path, names[i]);
         struct sw_str below = sw_path_join(arena, relative, names[i]);
-        struct sw_str to = sw_path_join(arena, dest, names[i]);
+        struct sw_str from = sw_path_join(arena, t->source, below);
+        struct sw_str to = sw_path_join(arena, t->dest, below);
         struct sw_node child;
         code = s->ops->stat(s, arena, from, true, &child, err);
         if (code) break;
-        bool out = excluded(p, below);
+        bool out = p->spec->exclude && sw_ignore_match(p->spec->exclude, below, NULL);
+        bool wanted = !out && (!t->include || sw_ignore_match(t->include, below, NULL));
+        if (wanted && !added) {
+            code = add_source_parents(p, t, below, err);
+            added = true;
+        }
         if (child.type == SW_TAR_DIR) {
-            if (!out) code = add_tree(p, from, &child, to, below, false, depth + 1, err);
-        } else if (!out) {
+            if (wanted && !code) code = add_directory(p, from, &child, to, err);
+            if (!code && (wanted || may_want_below(p, t, below, out)))
+                code = add_entries(p, t, below, wanted, depth + 1, err);
+        } else if (wanted && !code) {
             code = add_leaf(p, from, &child, to, err);
         }
         if (!code) code = sw_arena_check(arena, "the list of files", err);
     }
     return code;
+}
+
+/* The tree's destination keeps the attributes that it has, or is new. */
+static enum sw_code add_tree(struct sw_copy_planner *p, const struct tree *t,
+                             struct sw_error *err) {
+    struct sw_node there;
+    enum sw_code code = sw_copy_look_at_dest(p, t->dest, &there, err);
+    if (!code && there.type && there.type != SW_TAR_DIR)
+        code = sw_fail(err, SW_SYNTAX, "cannot copy the directory %.*s to /%.*s: a file is there",
+                       SW_ARG(t->source), SW_ARG(t->dest));
+    /* Only the content is copied: a new destination is a directory as any other above it. */
+    struct sw_str inside = sw_path_join(&p->copy->arena, t->dest, SW_STR("x"));
+    if (!code) code = sw_copy_add_parents(p, inside, err);
+    return code ? code : add_entries(p, t, SW_STR(""), true, 0, err);
 }
 
 /* ---- sources ---- */
@@ -201,63 +248,49 @@ struct target {
     bool is_dir; /* it is one, is written with a slash at the end, or became one by a source */
 };
 
-/* The directories of a source path, as --parents makes them in the destination. */
-static enum sw_code add_source_parents(struct sw_copy_planner *p, struct sw_str source_path,
-                                       size_t skip, struct sw_str dest, struct sw_error *err) {
-    struct sw_source *s = p->source;
-    for (size_t i = skip; i < source_path.len; i++) {
-        if (source_path.ptr[i] != '/') continue;
-        struct sw_str dir = sw_str_sub(source_path, 0, i);
-        struct sw_node node;
-        enum sw_code code = s->ops->stat(s, &p->copy->arena, dir, false, &node, err);
-        if (code) return code;
-        apply_flags(p, &node);
-        struct sw_str to = sw_path_join(&p->copy->arena, dest, sw_str_from(dir, skip));
-        code = sw_copy_add_item(p, to, &node, NULL, err);
-        if (code) return code;
-    }
-    return SW_OK;
-}
-
-/* One source that exists. pivot: bytes of source_path that --parents leaves out. */
-static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_path, size_t pivot,
+/* One source that exists. */
+static enum sw_code add_source(struct sw_copy_planner *p, struct sw_str source_path,
                                struct target *target, struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_source *s = p->source;
-    struct sw_str real;
+    struct sw_str real, dest = target->path;
     struct sw_node node;
     enum sw_code code = sw_source_resolve(s, arena, source_path, true, false, &real, err);
     if (!code) code = s->ops->stat(s, arena, real, false, &node, err);
     if (code) return code;
-    struct sw_str dest = target->path;
-    if (p->spec->parents) {
-        dest = sw_path_join(arena, target->path, sw_str_from(source_path, pivot));
-        code = sw_copy_add_parents(p, sw_path_join(arena, target->path, SW_STR("x")), err);
-        if (!code) code = add_source_parents(p, source_path, pivot, target->path, err);
-        if (code) return code;
-    }
     if (node.type == SW_TAR_DIR) {
-        if (!p->spec->parents) code = sw_copy_add_parents(p, dest, err);
         target->is_dir = true;
-        return code ? code : add_tree(p, real, &node, dest, SW_STR(""), !p->spec->parents, 0, err);
+        return add_tree(p, &(struct tree){.source = real, .dest = dest}, err);
     }
     if (p->spec->unpack && node.type == SW_TAR_FILE) {
         bool done;
         code = sw_copy_add_archive(p, real, &node, dest, &done, err);
         if (code || done) return code;
     }
-    if (!p->spec->parents) {
-        if (target->is_dir) dest = sw_path_join(arena, dest, base_name(source_path));
-        p->copy->onto_target += !target->is_dir;
-        code = sw_copy_add_parents(p, dest, err);
-        if (code) return code;
-    }
-    return add_leaf(p, real, &node, dest, err);
+    if (target->is_dir) dest = sw_path_join(arena, dest, base_name(source_path));
+    p->copy->onto_target += !target->is_dir;
+    code = sw_copy_add_parents(p, dest, err);
+    return code ? code : add_leaf(p, real, &node, dest, err);
+}
+
+/* --parents: what the pattern selects below a directory, with the directories between. */
+static enum sw_code add_selected(struct sw_copy_planner *p, struct sw_str dir,
+                                 const struct sw_ignore *include, struct target *target,
+                                 struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_source *s = p->source;
+    struct tree t = {.dest = target->path, .include = include};
+    struct sw_node node;
+    enum sw_code code = sw_source_resolve(s, arena, dir, true, false, &t.source, err);
+    if (!code) code = s->ops->stat(s, arena, t.source, false, &node, err);
+    if (!code && node.type != SW_TAR_DIR)
+        code = sw_fail(err, SW_SYNTAX, "--parents: /%.*s is not a directory", SW_ARG(dir));
+    return code ? code : add_tree(p, &t, err);
 }
 
 /* Walks below dir for paths that match the pattern; a directory that matches is taken whole. */
 static enum sw_code add_matches(struct sw_copy_planner *p, struct sw_str dir, struct sw_str pattern,
-                                size_t pivot, struct target *target, unsigned *matches,
+                                const struct sw_ignore *include, struct target *target,
                                 struct sw_error *err) {
     struct sw_arena *arena = &p->copy->arena;
     struct sw_source *s = p->source;
@@ -271,8 +304,8 @@ static enum sw_code add_matches(struct sw_copy_planner *p, struct sw_str dir, st
         if (code || !match) continue;
         struct sw_str path = sw_path_join(arena, dir, names[i]);
         if (!more) {
-            ++*matches;
-            code = add_source(p, path, pivot, target, err);
+            code = include ? add_selected(p, path, include, target, err)
+                           : add_source(p, path, target, err);
             continue;
         }
         struct sw_str real;
@@ -280,7 +313,7 @@ static enum sw_code add_matches(struct sw_copy_planner *p, struct sw_str dir, st
         if (sw_source_resolve(s, arena, path, true, false, &real, err)) continue;
         code = s->ops->stat(s, arena, real, false, &node, err);
         if (!code && node.type == SW_TAR_DIR)
-            code = add_matches(p, path, tail, pivot, target, matches, err);
+            code = add_matches(p, path, tail, include, target, err);
     }
     return code;
 }
@@ -293,43 +326,63 @@ static enum sw_code not_found(struct sw_copy_planner *p, struct sw_str path, str
     return why.len ? sw_advise(err, "%.*s", SW_ARG(why)) : err->code;
 }
 
-/* "/a/./b/c" with --parents: the part before /./ is not repeated in the destination. */
-static size_t pivot_of(struct sw_arena *arena, struct sw_str written, struct sw_str *ret_clean) {
-    size_t at = sw_str_find(written, SW_STR("/./"));
-    struct sw_str clean = sw_df_path_clean(arena, written);
-    *ret_clean = clean;
-    if (at == SIZE_MAX) return 0;
-    struct sw_str before = sw_df_path_clean(arena, sw_str_sub(written, 0, at));
-    if (sw_str_is(before, ".") || sw_str_is(before, "/")) return 0;
-    if (before.len && before.ptr[0] == '/') before = sw_str_from(before, 1);
-    return before.len + 1;
+/* A path below a source's root: "/a/../b/." is "b". ".." stops at the root. */
+static struct sw_str below_root(struct sw_arena *arena, struct sw_str written) {
+    struct sw_str rooted = sw_arena_printf(arena, "/%.*s", SW_ARG(written));
+    return sw_str_from(sw_df_path_clean(arena, rooted), 1);
+}
+
+/* Everything that a pattern of the source's language matches; include is for --parents. */
+static enum sw_code add_pattern(struct sw_copy_planner *p, struct sw_str path,
+                                const struct sw_ignore *include, struct target *target,
+                                struct sw_error *err) {
+    struct sw_str dir, pattern, real;
+    sw_glob_split(path, &dir, &pattern);
+    enum sw_code code = sw_glob_check(pattern, err);
+    if (code) return code;
+    code = sw_source_resolve(p->source, &p->copy->arena, dir, true, false, &real, err);
+    if (code == SW_NOT_FOUND) return SW_OK;
+    return code ? code : add_matches(p, dir, pattern, include, target, err);
+}
+
+/* --parents. "/a/./b/c": the directories from b on are repeated in the destination. */
+static enum sw_code add_with_parents(struct sw_copy_planner *p, struct sw_str written,
+                                     struct target *target, struct sw_error *err) {
+    struct sw_arena *arena = &p->copy->arena;
+    struct sw_str rest = written, base = SW_STR("");
+    size_t pivot = sw_str_find(written, SW_STR("/./"));
+    if (pivot != SIZE_MAX) {
+        base = below_root(arena, sw_str_sub(written, 0, pivot));
+        rest = sw_str_from(written, pivot + 3);
+    }
+    rest = below_root(arena, rest);
+    struct sw_str whole = sw_path_join(arena, base, rest);
+    struct sw_ignore *include;
+    enum sw_code code = SW_OK;
+    if (!sw_glob_has_wildcards(whole)) {
+        struct sw_str real;
+        code = sw_source_resolve(p->source, arena, whole, false, false, &real, err);
+        /* The walk below the base follows no links, and so would find nothing behind one. */
+        if (!code && pivot == SIZE_MAX && !sw_str_eq(real, whole))
+            code = sw_fail(err, SW_NOT_FOUND, "%.*s is behind a link", SW_ARG(whole));
+        if (code == SW_NOT_FOUND) return not_found(p, whole, err);
+    }
+    /* "." is all of the base: what no pattern needs to say. */
+    if (!rest.len) rest = SW_STR("**");
+    if (!code) code = sw_ignore_compile(arena, &rest, 1, &include, err);
+    if (code) return code;
+    if (sw_glob_has_wildcards(base)) return add_pattern(p, base, include, target, err);
+    code = add_selected(p, base, include, target, err);
+    return code == SW_NOT_FOUND ? not_found(p, base, err) : code;
 }
 
 static enum sw_code add_path(struct sw_copy_planner *p, struct sw_str written,
                              struct target *target, struct sw_error *err) {
-    struct sw_arena *arena = &p->copy->arena;
-    struct sw_str clean;
-    while (written.len && written.ptr[0] == '/') written = sw_str_from(written, 1);
-    size_t pivot = pivot_of(arena, written.len ? written : SW_STR("."), &clean);
-    /* ".." stops at the context's root. */
-    while (sw_str_is(clean, "..") || sw_str_starts(clean, SW_STR("../")))
-        clean = sw_str_from(clean, clean.len == 2 ? 2 : 3);
-    if (sw_str_is(clean, ".") || sw_str_is(clean, "/")) clean = SW_STR("");
-    if (pivot > clean.len) pivot = clean.len;
-    if (sw_glob_has_wildcards(clean)) {
-        struct sw_str dir, pattern, real;
-        unsigned matches = 0;
-        sw_glob_split(clean, &dir, &pattern);
-        enum sw_code code = sw_glob_check(pattern, err);
-        if (code) return code;
-        code = sw_source_resolve(p->source, arena, dir, true, false, &real, err);
-        if (code == SW_NOT_FOUND) return SW_OK;
-        if (code) return code;
-        return add_matches(p, dir, pattern, pivot, target, &matches, err);
-    }
-    enum sw_code code = add_source(p, clean, pivot, target, err);
-    if (code == SW_NOT_FOUND) return not_found(p, clean, err);
-    return code;
+    if (p->spec->parents) return add_with_parents(p, written, target, err);
+    struct sw_str path = below_root(&p->copy->arena, written);
+    if (sw_glob_has_wildcards(path)) return add_pattern(p, path, NULL, target, err);
+    enum sw_code code = add_source(p, path, target, err);
+    return code == SW_NOT_FOUND ? not_found(p, path, err) : code;
 }
 
 /* What was fetched: a file under its name, or what a directory holds. */
@@ -341,7 +394,7 @@ static enum sw_code add_fetched(struct sw_copy_planner *p, const struct sw_copy_
     enum sw_code code = SW_OK;
     p->source = f->source;
     if (f->is_dir) {
-        code = add_source(p, f->path, 0, target, err);
+        code = add_source(p, f->path, target, err);
         return code == SW_NOT_FOUND ? not_found(p, f->path, err) : code;
     }
     if (f->unpack) {

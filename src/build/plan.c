@@ -66,6 +66,9 @@ static enum sw_code plan_base(struct sw_build *b, struct sw_stage *s, struct sw_
                        "a default, or pass --build-arg",
                        SW_ARG(from->base));
     if (s->index == 0 && b->options->tweaks.from.len) base = b->options->tweaks.from;
+    if (from->platform.ptr && !platform.len)
+        return sw_fail(err, SW_SYNTAX, "--platform=%.*s is empty once its variables are known",
+                       SW_ARG(from->platform));
     s->base_name = base;
     s->platform = b->options->platform;
     if (platform.len) {
@@ -193,9 +196,7 @@ enum sw_code sw_plan(struct sw_build *b, struct sw_error *err) {
         s->df = &b->file->stages[i];
         s->index = i;
         code = plan_base(b, s, err);
-        if (code)
-            return sw_context(err, "%s:%u: FROM", b->options->dockerfile_name,
-                              s->df->from->span.line);
+        if (code) return sw_stage_at_line(s, s->df->from, err);
     }
     code = find_target(b, err);
     if (code) return code;

@@ -207,6 +207,21 @@ static struct sw_str cache_id(struct sw_stage *s, const struct sw_df_mount *d) {
                            SW_ARG(d->id), d->uid, d->gid, d->mode);
 }
 
+/* One that began with other content is another cache, too: over a newer from= nobody finds what an
+ * older one left. */
+static enum sw_code name_beginning(struct sw_stage *s, struct sw_df_mount *d, unsigned step,
+                                   struct sw_error *err) {
+    struct bound bound;
+    char hex[SW_DIGEST_TEXT_MAX];
+    if (!d->from.ptr) return SW_OK;
+    enum sw_code code = bind_source(s, d, step, true, &bound, err);
+    if (code) return code;
+    sw_digest_hex(&bound.digest, hex);
+    d->id =
+        sw_arena_printf(&s->arena, "%.*s,from=%.12s:/%.*s", SW_ARG(d->id), hex, SW_ARG(bound.path));
+    return SW_OK;
+}
+
 static enum sw_code open_cache_dir(struct sw_stage *s, const struct sw_df_mount *d, int root,
                                    unsigned copy, int *ret_dir, int *ret_lock, bool *ret_fresh,
                                    struct sw_error *err) {
@@ -263,14 +278,33 @@ static enum sw_code fill_cache(struct sw_stage *s, const struct sw_df_mount *d, 
     return code;
 }
 
-static enum sw_code open_cache(struct sw_stage *s, const struct sw_df_mount *d, unsigned step,
+/* Without from=, source= is a part of the cache itself. */
+static enum sw_code show_cache(struct sw_stage *s, const struct sw_df_mount *d, int cache_fd,
+                               struct sw_run_mounts *m, struct sw_mount *mount,
+                               struct sw_error *err) {
+    SW_FD int data = -1;
+    enum sw_code code = sw_open_at(cache_fd, "data", O_RDONLY | O_DIRECTORY, 0, &data, err);
+    if (code) return code;
+    struct sw_str part =
+        sw_df_path_clean(&s->arena, sw_arena_printf(&s->arena, "/%.*s",
+                                                    SW_ARG(d->from.ptr ? SW_STR("") : d->source)));
+    mount->kind = SW_MOUNT_BIND;
+    mount->source_dir = keep_fd(m, &data);
+    mount->source = sw_arena_cstr(&s->arena, sw_str_from(part, 1));
+    mount->read_only = d->read_only;
+    return SW_OK;
+}
+
+static enum sw_code open_cache(struct sw_stage *s, const struct sw_df_mount *parsed, unsigned step,
                                struct sw_run_mounts *m, struct sw_mount *mount,
                                struct sw_error *err) {
     SW_FD int root = -1;
     SW_FD int dir = -1;
     SW_FD int lock = -1;
+    struct sw_df_mount own = *parsed, *d = &own;
     bool fresh = false;
-    enum sw_code code = sw_cache_mounts_root(s->build->tools->store, &root, err);
+    enum sw_code code = name_beginning(s, d, step, err);
+    if (!code) code = sw_cache_mounts_root(s->build->tools->store, &root, err);
     for (unsigned copy = 0; !code; copy++) {
         code = open_cache_dir(s, d, root, copy, &dir, &lock, &fresh, err);
         /* private: whoever finds the cache in use takes a copy of its own. */
@@ -280,11 +314,7 @@ static enum sw_code open_cache(struct sw_stage *s, const struct sw_df_mount *d, 
     if (!code && fresh && d->from.ptr) code = fill_cache(s, d, step, dir, err);
     if (code) return code;
     keep_fd(m, &lock);
-    mount->kind = SW_MOUNT_BIND;
-    mount->source_dir = keep_fd(m, &dir);
-    mount->source = "data";
-    mount->read_only = d->read_only;
-    return SW_OK;
+    return show_cache(s, d, dir, m, mount, err);
 }
 
 /* ---- secret, ssh ---- */
@@ -361,7 +391,9 @@ enum sw_code sw_run_mounts_plan(struct sw_stage *s, const struct sw_df_run *run,
             SW_ARG(d->id), d->env.len, SW_ARG(d->env));
         struct sw_str name = sw_arena_printf(&s->arena, "mount %.*s", SW_ARG(d->target));
         sw_key_add(key, name, what);
-        if (d->type != SW_DF_MOUNT_BIND) continue;
+        /* A cache's content is no input, what it begins with is. */
+        bool begins = d->type == SW_DF_MOUNT_CACHE && d->from.ptr;
+        if (d->type != SW_DF_MOUNT_BIND && !begins) continue;
         struct bound bound;
         code = bind_source(s, d, step, true, &bound, err);
         if (code) return sw_context(err, "--mount=%.*s", SW_ARG(run->mounts[i].text));

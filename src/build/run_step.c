@@ -20,7 +20,8 @@
 
 struct run {
     struct sw_stage *stage;
-    const struct sw_df_run *df;
+    const struct sw_df_instruction *in;
+    const struct sw_df_run *df; /* of in */
     struct sw_strs argv;
     struct sw_strs env;
     struct sw_user user;
@@ -37,6 +38,12 @@ static void add_env(struct sw_stage *s, struct sw_strs *env, struct sw_str name,
     if (!sw_config_get_env(env, name, &known)) sw_config_set_env(&s->arena, env, name, value);
 }
 
+static struct sw_str hostname(const struct run *r) {
+    struct sw_str name = SW_STR("");
+    sw_build_arg(r->stage->build, SW_STR("BUILDKIT_SANDBOX_HOSTNAME"), &name);
+    return name;
+}
+
 /* ENV, and the ARGs that it does not hide. */
 static void make_env(struct run *r) {
     struct sw_stage *s = r->stage;
@@ -44,6 +51,7 @@ static void make_env(struct run *r) {
     for (size_t i = 0; i < s->args.n; i++)
         if (!sw_df_arg_is_hidden(s->args.items[i].name))
             sw_config_set_env(&s->arena, &r->env, s->args.items[i].name, s->args.items[i].value);
+    if (hostname(r).len) add_env(s, &r->env, SW_STR("HOSTNAME"), hostname(r));
     add_env(s, &r->env, SW_STR("PATH"),
             SW_STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
 }
@@ -63,6 +71,11 @@ static void add_unkeyed_env(struct run *r) {
     add_env(s, &r->env, SW_STR("HOME"), r->user.home);
 }
 
+/* Of a heredoc that begins with #!: it is written to a file, which is run. */
+static struct sw_str script_path(const struct run *r) {
+    return sw_arena_printf(&r->stage->arena, "/dev/pipes/%.*s", SW_ARG(r->in->heredocs[0].name));
+}
+
 static void make_argv(struct run *r) {
     struct sw_stage *s = r->stage;
     const struct sw_df_command *c = &r->df->command;
@@ -72,7 +85,7 @@ static void make_argv(struct run *r) {
     }
     r->argv = sw_strs_copy(&s->arena, &s->shell);
     if (c->form == SW_DF_SCRIPT_FORM) {
-        sw_strs_add(&s->arena, &r->argv, SW_STR("/dev/pipes/EOF"));
+        sw_strs_add(&s->arena, &r->argv, script_path(r));
     } else if (c->argv.n) {
         sw_strs_add(&s->arena, &r->argv, c->argv.items[0]);
     }
@@ -270,6 +283,11 @@ static void add_words(struct sw_buf *to, const char *key, const struct sw_strs *
     sw_buf_add_char(to, '\n');
 }
 
+static const char *hostname_or_own(const struct run *r) {
+    struct sw_str name = hostname(r);
+    return name.len ? sw_arena_cstr(&r->stage->arena, name) : HOSTNAME;
+}
+
 static void add_etc(struct run *r, struct sw_run_mounts *m) {
     struct sw_stage *s = r->stage;
     SW_BUF struct sw_buf text;
@@ -282,11 +300,11 @@ static void add_etc(struct run *r, struct sw_run_mounts *m) {
         add_file(m, "/etc/resolv.conf", sw_arena_str(&s->arena, sw_buf_str(&text)));
     }
     sw_buf_reset(&text);
-    sw_hosts_file(r->network, HOSTNAME, s->build->options->add_hosts,
+    sw_hosts_file(r->network, hostname_or_own(r), s->build->options->add_hosts,
                   s->build->options->n_add_hosts, &text);
     if (!t->no_hosts) add_file(m, "/etc/hosts", sw_arena_str(&s->arena, sw_buf_str(&text)));
     if (r->df->command.form == SW_DF_SCRIPT_FORM) {
-        add_file(m, "/dev/pipes/EOF", r->df->command.argv.items[0]);
+        add_file(m, script_path(r).ptr, r->df->command.argv.items[0]);
         m->mounts[m->n - 1].mode = 0755;
     }
 }
@@ -314,7 +332,7 @@ static enum sw_code run_in(struct run *r, const struct sw_snapshot_draft *draft,
     spec.envp = c_strings(&s->arena, &r->env);
     spec.workdir = sw_arena_cstr(&s->arena, s->config.config.working_dir);
     if (!*spec.workdir) spec.workdir = "/";
-    spec.hostname = HOSTNAME;
+    spec.hostname = hostname_or_own(r);
     spec.uid = r->user.uid;
     spec.gid = r->user.gid;
     spec.groups = r->user.groups;
@@ -493,6 +511,7 @@ enum sw_code sw_step_run(struct sw_stage *s, const struct sw_df_instruction *in,
                          struct sw_error *err) {
     struct run *r = SW_NEW(&s->arena, struct run);
     r->stage = s;
+    r->in = in;
     r->df = &in->run;
     bool cached = false, empty = false;
     unsigned step = sw_step_begin(s, in->text);

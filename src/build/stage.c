@@ -189,6 +189,8 @@ static enum sw_code load_base(struct sw_stage *s, struct sw_error *err) {
 enum sw_code sw_stage_at_line(const struct sw_stage *s, const struct sw_df_instruction *in,
                               struct sw_error *err) {
     if (err->code == SW_CANCELLED) return err->code;
+    /* What a Dockerfile says is no option of the command. */
+    if (err->code == SW_USAGE) err->code = SW_SYNTAX;
     return sw_context(err, "%s:%u: %.*s", s->build->options->dockerfile_name, in->span.line,
                       SW_ARG(in->name));
 }

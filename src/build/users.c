@@ -85,6 +85,7 @@ enum sw_code sw_user_find(struct sw_source *view, struct sw_arena *arena, struct
     if (text.len) {
         enum sw_code code = sw_df_owner_parse(text, &who, err);
         if (code) return code;
+        if (!who.user.ptr) who.user = SW_STR("0");
     }
     /* ":group" is root's, in that group. */
     if (!who.user.ptr) who.user = SW_STR("0");

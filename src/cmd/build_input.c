@@ -21,7 +21,11 @@ static enum sw_code read_stdin(struct sw_arena *arena, struct sw_str *ret, struc
     return SW_OK;
 }
 
-/* -f, else Dockerfile or Containerfile in the context. */
+/* Looked for without -f, in this order: docker's, buildah's, and what docker takes as well. */
+static const char *const default_names[] = {"Dockerfile", "Containerfile", "dockerfile"};
+#define DEFAULT_NAMES (sizeof default_names / sizeof *default_names)
+
+/* -f, else one of the default names in the context. */
 static enum sw_code find_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
                                     const char **ret_path, struct sw_error *err) {
     const char *file = sw_opt(inv, "file");
@@ -42,10 +46,9 @@ static enum sw_code find_dockerfile(struct sw_invocation *inv, struct sw_build_o
             return SW_OK;
         return code;
     }
-    static const char *const names[] = {"Dockerfile", "Containerfile"};
-    for (size_t i = 0; i < 2; i++) {
-        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, names[i]).ptr;
-        o->dockerfile_name = names[i];
+    for (size_t i = 0; i < DEFAULT_NAMES; i++) {
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, default_names[i]).ptr;
+        o->dockerfile_name = default_names[i];
         enum sw_code code =
             build_read_file(inv->arena, *ret_path, SW_DF_FILE_MAX, &o->dockerfile, err);
         if (code != SW_NOT_FOUND) return code;
@@ -56,25 +59,25 @@ static enum sw_code find_dockerfile(struct sw_invocation *inv, struct sw_build_o
 /* The same in a context that came from elsewhere: no name in it leads out of it. */
 static enum sw_code find_remote_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
                                            const char **ret_path, struct sw_error *err) {
-    const char *names[] = {"Dockerfile", "Containerfile"}, *file = sw_opt(inv, "file");
+    const char *file = sw_opt(inv, "file");
     SW_FD int dir = -1;
     *ret_path = NULL;
     if (file && !strcmp(file, "-"))
         return sw_fail(err, SW_USAGE, "-f -: standard input is the context already");
     enum sw_code code = sw_open_at(AT_FDCWD, o->context, O_RDONLY | O_DIRECTORY, 0, &dir, err);
     if (code) return code;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < DEFAULT_NAMES; i++) {
         SW_FD int fd = -1;
         SW_BUF struct sw_buf text;
         sw_buf_init(&text, SW_DF_FILE_MAX);
-        if (file) names[i] = file;
-        code = sw_open_beneath(dir, names[i], O_RDONLY, 0, &fd, err);
+        const char *name = file ? file : default_names[i];
+        code = sw_open_beneath(dir, name, O_RDONLY, 0, &fd, err);
         if (code == SW_NOT_FOUND && !file) continue;
         if (!code) code = sw_read_fd(fd, SW_DF_FILE_MAX, &text, err);
         if (code) return code;
         o->dockerfile = sw_arena_str(inv->arena, sw_buf_str(&text));
-        o->dockerfile_name = names[i];
-        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, names[i]).ptr;
+        o->dockerfile_name = name;
+        *ret_path = sw_arena_printf(inv->arena, "%s/%s", o->context, name).ptr;
         return SW_OK;
     }
     return sw_fail(err, SW_NOT_FOUND, "no Dockerfile in the context; name it with -f FILE");

@@ -15,7 +15,7 @@ static enum sw_code check_syntax(struct sw_str source, struct sw_str name, struc
     struct sw_str syntax = sw_df_detect_syntax(source);
     if (!syntax.ptr || sw_df_syntax_supported(syntax)) return SW_OK;
     return sw_fail(err, SW_UNSUPPORTED,
-                   "%.*s: the frontend \"%.*s\" of the syntax directive is not supported: only "
+                   "%.*s:1: the frontend \"%.*s\" of the syntax directive is not supported: only "
                    "docker/dockerfile and docker/dockerfile-upstream are built in",
                    SW_ARG(name), SW_ARG(syntax));
 }

@@ -88,6 +88,41 @@ is 'a stage that only a trigger of the base asks for' "$(printf 'FROM busybox\nO
 m'
 fails 'a trigger that asks for a later one' 1 'ONBUILD trigger of trigger: .*--from=extra begins' build 'FROM trigger\nFROM scratch AS extra\nFROM scratch AS more\n' --target 0
 
+# --parents and --exclude
+mkdir -p "$ctx/t/a/x/k" "$ctx/t/b/x" && touch "$ctx/t/a/x/k/1.c" "$ctx/t/b/x/2.c" "$ctx/t/b/x/2.h" && chmod 750 "$ctx/t/a"
+names() { build "$@" | sed 's/ .*//' | tr '\n' ' '; }
+is '**' "$(names 'FROM scratch\nCOPY --parents t/**/*.c /o/\n')" 'o o/t o/t/a o/t/a/x o/t/a/x/k o/t/a/x/k/1.c o/t/b o/t/b/x o/t/b/x/2.c '
+is 'a pivot behind a wildcard' "$(names 'FROM scratch\nCOPY --parents t/*/./x/**/?.c /o/\n')" 'o o/x o/x/2.c o/x/k o/x/k/1.c '
+is 'directories between have the attributes of the source' "$(build 'FROM scratch\nCOPY --parents t/a/x/k/1.c /\n' | grep '^t/a ')" 't/a 5 750 0:0'
+is 'nothing matches: the destination is there' "$(names 'FROM scratch\nCOPY --parents t/*.none /o/\n')" 'o '
+fails 'without a wildcard it is an error' 1 'Dockerfile:2: COPY: "/t/none" not found' build 'FROM scratch\nCOPY --parents t/none /o/\n'
+ln -s a "$ctx/t/link"
+fails 'no link is followed to a source' 1 '"/t/link/x" not found' build 'FROM scratch\nCOPY --parents t/link/x /o/\n'
+is '--exclude counts from where the source does' "$(names 'FROM scratch\nCOPY --parents --exclude=t/a t /o/\n')" 'o o/t o/t/b o/t/b/x o/t/b/x/2.c o/t/b/x/2.h o/t/link '
+is 'from the pivot' "$(names 'FROM scratch\nCOPY --parents --exclude=a/x/k t/./a /o/\n')" 'o o/a o/a/x '
+is 'an exception in what is excluded' "$(build 'FROM scratch\nCOPY --exclude=** --exclude=!**/1.c t /o/\n')" 'o 5 755 0:0
+o/a 5 750 0:0
+o/a/x 5 755 0:0
+o/a/x/k 5 755 0:0
+o/a/x/k/1.c 0 644 0:0'
+
+# RUN
+is 'USER with a group alone is root in it' "$(prints 'FROM busybox\nUSER :extra\nRUN id -u >/o; id -G >>/o\n' | tr '\n' ' ')" '0 2000 '
+is 'the name of the machine' "$(prints 'FROM busybox\nRUN hostname >/o; echo $HOSTNAME >>/o; grep -c here /etc/hosts >>/o\n' --build-arg BUILDKIT_SANDBOX_HOSTNAME=here | tr '\n' ' ')" 'here here 1 '
+is 'a script has the name of its heredoc' "$(prints 'FROM busybox\nRUN <<NAME\n#!/bin/sh\necho $0 >/o\nNAME\n')" /dev/pipes/NAME
+is 'a part of a cache' "$(prints 'FROM busybox\nRUN --mount=type=cache,id=p,target=/c mkdir -p /c/in && echo 1 >/c/in/f\nRUN --mount=type=cache,id=p,source=in,target=/d cat /d/f >/o\n')" 1
+fails 'that a link leads out of' 1 'RUN: ' build 'FROM busybox\nRUN --mount=type=cache,id=q,target=/c ln -s /etc /c/in\nRUN --mount=type=cache,id=q,source=in,target=/d cat /d/passwd\n'
+is 'a cache of another owner is another cache' "$(prints 'FROM busybox\nRUN --mount=type=cache,id=r,target=/c touch /c/f\nRUN --mount=type=cache,id=r,uid=5,mode=700,target=/c ls /c >/o; stat -c "%u %a" /c >>/o\n')" '5 700'
+is 'a cache begins anew over another from=' "$(for i in 1 2; do prints "FROM busybox AS b\nRUN echo $i >/f\nFROM busybox\nRUN --mount=type=cache,id=s,from=b,target=/c cat /c/f >/o; echo old >/c/f\n"; done | tr '\n' ' ')" '1 2 '
+
+# what is wrong names its line, with status 1
+fails 'another frontend' 1 'Dockerfile:1: the frontend "x/y"' build '# syntax=x/y\nFROM scratch\n'
+fails 'an empty platform' 1 'Dockerfile:1: FROM: --platform=.X is empty' build 'FROM --platform=$X busybox\n'
+fails 'a platform that is none' 1 'Dockerfile:1: FROM: ' build 'FROM --platform=a/b/c/d busybox\n'
+fails 'a mount over the root' 1 'Dockerfile:2: RUN: ' build 'FROM busybox\nRUN --mount=target=/ true\n'
+mkdir "$tmp/lower" && echo 'FROM scratch' >"$tmp/lower/dockerfile"
+ok 'a file called dockerfile' "$slipway" build "$tmp/lower"
+
 # the history
 image 'FROM busybox\nARG V=1 W\nENV a=$V "b c"=d\nLABEL l="x y"\nCOPY --chown=$V f g /x/\nEXPOSE 90/UDP 80\nVOLUME ["/v","/w w"]\nSHELL ["/bin/sh","-c"]\nRUN true\nCMD echo "hi"\nHEALTHCHECK --interval=90s --timeout=1.5s CMD ["a","b"]\nONBUILD RUN x\nWORKDIR /w\nUSER app\nSTOPSIGNAL ${W:-9}\nCOPY <<"E" /e\nE\n'
 is 'the history has the values' "$(steps)" 'ARG V=1 W
