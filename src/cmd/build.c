@@ -443,6 +443,20 @@ static enum sw_code execute(struct sw_invocation *inv, struct request *q,
     return code;
 }
 
+/* Checks may ask registries of bases that the store lacks. Before a build they do not: a stage that
+ * is never built would cost every warm build a question. */
+static enum sw_code answer(struct sw_invocation *inv, struct request *q,
+                           const struct sw_session *session, struct sw_error *err) {
+    REMOTE_LAZY struct remote_lazy lazy = {0};
+    remote_lazy_init(&lazy, inv);
+    struct sw_build_registry registry = sw_build_registry_over(&lazy);
+    q->o.registry = &registry;
+    enum sw_code code = build_call(inv, session, &q->o, q->call, q->json, err);
+    q->o.registry = NULL;
+    if (code == SW_SYNTAX) print_excerpt(&q->o, err);
+    return code;
+}
+
 static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     struct request q = {0};
     struct sw_build_options *o = &q.o;
@@ -457,11 +471,7 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     BUILD_INPUT struct build_input input = {0};
     code = build_input_open(&input, inv, &session, o, err);
     if (code) return code;
-    if (q.call != BUILD_CALL_BUILD) {
-        code = build_call(inv, &session, o, q.call, q.json, err);
-        if (code == SW_SYNTAX) print_excerpt(o, err);
-        return code;
-    }
+    if (q.call != BUILD_CALL_BUILD) return answer(inv, &q, &session, err);
     /* What is wrong beyond warnings, the build itself says. */
     if (build_check(inv, &session, o, &warnings, err)) warnings = (struct sw_df_warnings){0};
     code = build_warnings_refuse(&warnings, err);

@@ -11,7 +11,9 @@
 #include "codec/json_writer.h"
 #include "dockerfile/outline.h"
 #include "golang/modfile.h"
+#include "oci/manifest.h"
 #include "oci/reference.h"
+#include "store/blob.h"
 
 enum sw_code build_call_parse(struct sw_invocation *inv, enum build_call *ret, bool *ret_json,
                               struct sw_error *err) {
@@ -81,6 +83,23 @@ static struct sw_str go_of_tag(struct facts *f, struct sw_str reference) {
     return sw_go_version_read(head, &v) ? head : SW_STR("");
 }
 
+/* The configuration of a base that only a registry has; false where that cannot be known. */
+static bool remote_config(struct facts *f, struct sw_str reference, struct sw_image_config *ret) {
+    const struct sw_build_registry *r = f->o->registry;
+    struct sw_error ignored = {0};
+    struct sw_descriptor d;
+    struct sw_manifest m;
+    SW_BUF struct sw_buf bytes;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX);
+    if (!r || r->documents(r->ctx, f->store, f->arena, reference, &f->o->platform, &d, &ignored) ||
+        sw_blob_read(f->store, &d.digest, SW_OCI_DOCUMENT_MAX, &bytes, &ignored) ||
+        sw_manifest_parse(f->arena, sw_buf_str(&bytes), d.media_type, &m, &ignored))
+        return false;
+    sw_buf_reset(&bytes);
+    return !sw_blob_read(f->store, &m.config.digest, SW_OCI_DOCUMENT_MAX, &bytes, &ignored) &&
+           !sw_image_config_parse(f->arena, sw_buf_str(&bytes), ret, &ignored);
+}
+
 static void base_facts(void *context, struct sw_str reference,
                        const struct sw_df_platform *platform, struct sw_df_base_facts *ret) {
     struct facts *f = context;
@@ -88,7 +107,9 @@ static void base_facts(void *context, struct sw_str reference,
     struct sw_image_read *image = SW_NEW(f->arena, struct sw_image_read);
     (void)platform;
     *ret = (struct sw_df_base_facts){.go_version = go_of_tag(f, reference)};
-    if (sw_image_read(f->store, f->arena, reference, image, &ignored)) return;
+    if (sw_image_read(f->store, f->arena, reference, image, &ignored) &&
+        !remote_config(f, reference, &image->config))
+        return;
     const struct sw_image_config *c = &image->config;
     ret->known = true;
     ret->platform = (struct sw_df_platform){c->platform.os, c->platform.os_version,

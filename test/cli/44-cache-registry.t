@@ -111,6 +111,17 @@ ok 'and promises none' build --cache-from "$at/team/flat:1"
 is 'so that all runs' "$(ran)" ' ran builder ran final'
 is 'to the same image' "$(digest app)" "$first"
 
+# Checks ask for bases that are not here.
+machine checks
+mkdir "$tmp/go" "$tmp/gobase" && printf 'module x\ngo 1.24\n' >"$tmp/go/go.mod"
+printf 'FROM scratch\nENV GOLANG_VERSION=1.20.1\n' >"$tmp/gobase/Dockerfile"
+"$slipway" build -q -t "$at/tools/compiler:1" --push "$tmp/gobase" >/dev/null 2>&1
+printf 'FROM %s/tools/compiler:1 AS b\nRUN go build .\nFROM scratch\nCOPY --from=b /x /\n' "$at" >"$tmp/go/Dockerfile"
+machine checks2
+fails '--check knows a base of a registry' 1 GoBaseOlderThanModule "$slipway" build --check "$tmp/go"
+is 'and fetches no layer' "$(fetched tools/compiler)" 1
+is 'and keeps no image' "$("$slipway" images -q | wc -l)" 0
+
 # Names
 machine twelve
 ok 'a bare repository' build --cache-to "$at/bare/app"
