@@ -59,22 +59,31 @@ void sw_item_hash(struct sw_hasher *h, const struct sw_item *item, bool with_tim
 struct batch {
     struct sw_item *items;
     size_t n;
+    enum sw_code code;
     struct sw_error err;
 };
 
+/* The files whose content has to be read are taken in pairs. */
 static void hash_batch(void *argument) {
     struct batch *b = argument;
-    for (size_t i = 0; i < b->n; i++) {
+    struct sw_source_file pair[2];
+    size_t n = 0;
+    for (size_t i = 0; i < b->n && !b->code; i++) {
         struct sw_item *item = &b->items[i];
         if (item->node.type != SW_TAR_FILE || sw_digest_is_set(&item->digest)) continue;
         if (!item->source) {
             item->digest = sw_digest_of(SW_SHA256, item->content);
             continue;
         }
-        if (sw_source_hash(item->source, item->source_path, &item->node, &item->digest, &b->err) ||
-            sw_cancel_check(&b->err))
-            return;
+        if (sw_source_recall(item->source, &item->node, &item->digest)) continue;
+        pair[n++] =
+            (struct sw_source_file){item->source, item->source_path, &item->node, &item->digest};
+        if (n < 2) continue;
+        n = 0;
+        b->code = sw_source_hash(pair, 2, &b->err);
+        if (!b->code) b->code = sw_cancel_check(&b->err);
     }
+    if (n && !b->code) b->code = sw_source_hash(pair, n, &b->err);
 }
 
 /* The times apart from the rest, so that nothing is hashed twice. */
@@ -96,11 +105,11 @@ static void hash_items(const struct sw_copy *copy, struct sw_digest *ret,
     *ret = sw_hasher_finish(&times);
 }
 
-/* The length of the batch that starts at items. */
+/* The length of the batch that starts at items; an even one, for the sake of pairs. */
 static size_t batch_len(const struct sw_item *items, size_t n) {
     uint64_t bytes = 0;
     size_t len = 0;
-    while (len < n && len < BATCH_ITEMS && bytes < BATCH_BYTES) {
+    while (len < n && len < BATCH_ITEMS && (bytes < BATCH_BYTES || len % 2)) {
         const struct sw_node *node = &items[len++].node;
         if (node->type == SW_TAR_FILE) bytes += node->size;
     }
@@ -123,7 +132,7 @@ enum sw_code sw_copy_key(struct sw_copy *copy, struct sw_pool *pool, struct sw_d
     sw_group_free(group);
     enum sw_code code = SW_OK;
     for (size_t i = 0; i < n_batches && !code; i++)
-        if (batches[i].err.code) {
+        if (batches[i].code) {
             *err = batches[i].err;
             code = err->code;
         }

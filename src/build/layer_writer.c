@@ -12,9 +12,10 @@
  * Invariants: lines[i].done <= filled, filled - min(lines[].done) <= n_slots; only what is
  * compressed is in the lines of the output.
  *
- * A worker takes whatever is next (the lines before compressing: what frees a slot first) and goes
- * on until nothing is left to do; the owner does the same while it waits for a free slot. A failure
- * is kept, further blocks are dropped, and the owner reports it.
+ * A worker takes whatever is next and goes on until nothing is left to do; the owner does the same
+ * while it waits for a free slot. Writing comes first, since it frees slots. Two hashes at once
+ * cost little more than one (sw_hasher_add_two), so a hash alone comes last, when no block is left
+ * to compress. A failure is kept, further blocks are dropped, and the owner reports it.
  */
 #include "build/layer_writer.h"
 
@@ -36,7 +37,6 @@ struct slot {
     struct sw_compress_part part;
 };
 
-/* In the order in which they are preferred. */
 enum line_name { WRITE, HASH_OUTPUT, HASH_INPUT, N_LINES };
 
 struct line {
@@ -124,24 +124,44 @@ static void write_out(struct sw_layer_writer *w, const struct slot *s) {
     w->output_size += s->part.len;
 }
 
-/* Takes the next block through a line. */
-static void step(struct sw_layer_writer *w, enum line_name name) {
-    struct line *line = &w->lines[name];
-    struct slot *s = slot_of(w, line->done);
+static void write_next(struct sw_layer_writer *w) {
+    struct line *line = &w->lines[WRITE];
     line->busy = true;
-    if (name == WRITE) {
-        write_out(w, s);
-    } else {
-        pthread_mutex_unlock(&w->lock);
-        if (name == HASH_INPUT) {
-            sw_hasher_add(&w->archive, s->in, s->in_len);
-        } else {
-            sw_hasher_add(&w->output, s->out, s->part.len);
-        }
-        pthread_mutex_lock(&w->lock);
-    }
+    write_out(w, slot_of(w, line->done));
     line->busy = false;
     line->done++;
+}
+
+/* Takes the next blocks through one or both of the lines that hash. */
+static void hash_next(struct sw_layer_writer *w, bool input, bool output) {
+    struct line *in_line = &w->lines[HASH_INPUT], *out_line = &w->lines[HASH_OUTPUT];
+    struct sw_str in = SW_STR(""), out = SW_STR("");
+    if (input) {
+        const struct slot *s = slot_of(w, in_line->done);
+        in = sw_str_n((const char *)s->in, s->in_len);
+        in_line->busy = true;
+    }
+    if (output) {
+        const struct slot *s = slot_of(w, out_line->done);
+        out = sw_str_n((const char *)s->out, s->part.len);
+        out_line->busy = true;
+    }
+    pthread_mutex_unlock(&w->lock);
+    /* One alone leaves the other's hasher to whoever is at it. */
+    if (input && output) {
+        sw_hasher_add_two(&w->archive, in, &w->output, out);
+    } else {
+        sw_hasher_add_str(input ? &w->archive : &w->output, input ? in : out);
+    }
+    pthread_mutex_lock(&w->lock);
+    if (input) {
+        in_line->busy = false;
+        in_line->done++;
+    }
+    if (output) {
+        out_line->busy = false;
+        out_line->done++;
+    }
 }
 
 static void compress(struct sw_layer_writer *w, struct slot *s) {
@@ -158,22 +178,35 @@ static void compress(struct sw_layer_writer *w, struct slot *s) {
     w->workers[w->n_workers++] = worker;
 }
 
+/* Whether the line's next block is there and nobody is at it. */
+static bool is_ready(struct sw_layer_writer *w, enum line_name name) {
+    const struct line *line = &w->lines[name];
+    return !line->busy && line->done < w->filled &&
+           (name == HASH_INPUT || slot_of(w, line->done)->compressed);
+}
+
+static struct slot *next_to_compress(struct sw_layer_writer *w) {
+    for (uint64_t n = w->lines[WRITE].done; n < w->filled; n++)
+        if (!slot_of(w, n)->claimed) return slot_of(w, n);
+    return NULL;
+}
+
 /* Does one thing if there is one to do. */
 static bool do_something(struct sw_layer_writer *w) {
-    for (enum line_name name = 0; name < N_LINES; name++) {
-        const struct line *line = &w->lines[name];
-        if (line->busy || line->done == w->filled) continue;
-        if (name != HASH_INPUT && !slot_of(w, line->done)->compressed) continue;
-        step(w, name);
-        return true;
-    }
-    for (uint64_t n = w->lines[WRITE].done; n < w->filled; n++) {
-        struct slot *s = slot_of(w, n);
-        if (s->claimed) continue;
+    bool input = is_ready(w, HASH_INPUT), output = is_ready(w, HASH_OUTPUT);
+    struct slot *s;
+    if (is_ready(w, WRITE)) {
+        write_next(w);
+    } else if (input && output) {
+        hash_next(w, true, true);
+    } else if ((s = next_to_compress(w))) {
         compress(w, s);
-        return true;
+    } else if (input || output) {
+        hash_next(w, input, output);
+    } else {
+        return false;
     }
-    return false;
+    return true;
 }
 
 /* Blocks that are through all lines: their slots are free. */

@@ -198,17 +198,26 @@ enum sw_code sw_source_resolve(struct sw_source *s, struct sw_arena *arena, stru
 
 /* ---- hashing ---- */
 
-static enum sw_code hash_fd(int fd, struct sw_digest *ret, struct sw_error *err) {
-    struct sw_hasher h;
-    char block[131072];
-    sw_hasher_init(&h, SW_SHA256);
-    for (;;) {
-        ssize_t n = sw_sys_read(fd, block, sizeof block);
-        if (n < 0) return sw_fail_sys(err, errno, "read");
-        if (n == 0) break;
-        sw_hasher_add(&h, block, (size_t)n);
+/* Hashes what the descriptors give until all have ended. */
+static enum sw_code hash_fds(const int *fds, size_t n, struct sw_digest *ret,
+                             struct sw_error *err) {
+    struct sw_hasher h[2];
+    char block[2][65536];
+    ssize_t len[2] = {1, 0};
+    for (size_t i = 0; i < n; i++) sw_hasher_init(&h[i], SW_SHA256);
+    while (len[0] || len[1]) {
+        for (size_t i = 0; i < n; i++) {
+            len[i] = sw_sys_read(fds[i], block[i], sizeof block[i]);
+            if (len[i] < 0) return sw_fail_sys(err, errno, "read");
+        }
+        if (n == 2) {
+            sw_hasher_add_two(&h[0], sw_str_n(block[0], (size_t)len[0]), &h[1],
+                              sw_str_n(block[1], (size_t)len[1]));
+        } else {
+            sw_hasher_add(&h[0], block[0], (size_t)len[0]);
+        }
     }
-    *ret = sw_hasher_finish(&h);
+    for (size_t i = 0; i < n; i++) ret[i] = sw_hasher_finish(&h[i]);
     return SW_OK;
 }
 
@@ -231,21 +240,40 @@ static struct stat stat_of(const struct sw_node *node) {
     };
 }
 
-enum sw_code sw_source_hash(struct sw_source *s, struct sw_str path, const struct sw_node *node,
-                            struct sw_digest *ret, struct sw_error *err) {
+bool sw_source_recall(struct sw_source *s, const struct sw_node *node, struct sw_digest *ret) {
     struct stat st = stat_of(node);
-    if (s->ops->recall && s->ops->recall(s, &st, ret)) return SW_OK;
-    SW_FD int fd = -1;
-    int64_t started = sw_now_unix_ns();
-    enum sw_code code = sw_source_open_same(s, path, node, &fd, err);
-    if (code) return code;
-    code = hash_fd(fd, ret, err);
-    if (code) return sw_context(err, "%.*s", SW_ARG(path));
-    if (fstat(fd, &st) < 0) return sw_fail_sys(err, errno, "%.*s", SW_ARG(path));
-    if (!same_state(&st, node))
-        return sw_fail(err, SW_BUSY, "%.*s changed while it was read; build again", SW_ARG(path));
-    if (s->ops->remember) s->ops->remember(s, &st, started, ret);
+    return s->ops->recall && s->ops->recall(s, &st, ret);
+}
+
+/* After the reading: the file is still the one that the node describes. */
+static enum sw_code check_and_remember(const struct sw_source_file *f, int fd, int64_t started,
+                                       const struct sw_digest *digest, struct sw_error *err) {
+    struct stat st;
+    if (fstat(fd, &st) < 0) return sw_fail_sys(err, errno, "%.*s", SW_ARG(f->path));
+    if (!same_state(&st, f->node))
+        return sw_fail(err, SW_BUSY, "%.*s changed while it was read; build again",
+                       SW_ARG(f->path));
+    if (f->source->ops->remember) f->source->ops->remember(f->source, &st, started, digest);
+    *f->ret = *digest;
     return SW_OK;
+}
+
+enum sw_code sw_source_hash(const struct sw_source_file *files, size_t n, struct sw_error *err) {
+    SW_FD int first = -1;
+    SW_FD int second = -1;
+    int64_t started = sw_now_unix_ns();
+    struct sw_digest digests[2];
+    enum sw_code code =
+        sw_source_open_same(files[0].source, files[0].path, files[0].node, &first, err);
+    if (!code && n == 2)
+        code = sw_source_open_same(files[1].source, files[1].path, files[1].node, &second, err);
+    if (code) return code;
+    const int fds[2] = {first, second};
+    code = hash_fds(fds, n, digests, err);
+    if (code) return sw_context(err, "%.*s", SW_ARG(files[0].path));
+    for (size_t i = 0; i < n && !code; i++)
+        code = check_and_remember(&files[i], fds[i], started, &digests[i], err);
+    return code;
 }
 
 enum sw_code sw_source_open_same(struct sw_source *s, struct sw_str path,

@@ -81,9 +81,16 @@ SW_NODISCARD enum sw_code sw_source_resolve(struct sw_source *s, struct sw_arena
                                             struct sw_str path, bool follow_last, bool missing_ok,
                                             struct sw_str *ret, struct sw_error *err);
 
-/* The sha256 of a file's content, remembered or computed; node is its stat. */
-SW_NODISCARD enum sw_code sw_source_hash(struct sw_source *s, struct sw_str path,
-                                         const struct sw_node *node, struct sw_digest *ret,
+/* The sha256 of a file's content where it is remembered; node is its stat. */
+bool sw_source_recall(struct sw_source *s, const struct sw_node *node, struct sw_digest *ret);
+struct sw_source_file {
+    struct sw_source *source;
+    struct sw_str path;
+    const struct sw_node *node;
+    struct sw_digest *ret;
+};
+/* Reads one or two files, and remembers what they hash to; two at once take less time. */
+SW_NODISCARD enum sw_code sw_source_hash(const struct sw_source_file *files, size_t n,
                                          struct sw_error *err);
 /* Opens a file that was hashed, for copying: SW_BUSY when it is not the same any more. */
 SW_NODISCARD enum sw_code sw_source_open_same(struct sw_source *s, struct sw_str path,

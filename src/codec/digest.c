@@ -7,6 +7,7 @@
 #include <nettle/sha2.h>
 
 #include "codec/hex.h"
+#include "codec/sha256_pair.h"
 
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof((struct sw_hasher){0}.state), "state too small");
 _Static_assert(sizeof(struct sha512_ctx) <= sizeof((struct sw_hasher){0}.state), "state too small");
@@ -87,9 +88,14 @@ struct sw_str sw_digest_format(const struct sw_digest *d, char ret_text[SW_DIGES
     return sw_str_n(ret_text, len);
 }
 
+/* ---- hashing ---- */
+
+enum { PAIRING_UNKNOWN, PAIRING_NO, PAIRING_YES };
+
 void sw_hasher_init(struct sw_hasher *h, enum sw_digest_alg alg) {
     assert(sw_digest_size(alg));
     h->alg = alg;
+    h->pairing = PAIRING_UNKNOWN;
     h->n_bytes = 0;
     if (alg == SW_SHA256)
         sha256_init((struct sha256_ctx *)h->state);
@@ -104,6 +110,41 @@ void sw_hasher_add(struct sw_hasher *h, const void *bytes, size_t len) {
         sha256_update((struct sha256_ctx *)h->state, len, bytes);
     else
         sha512_update((struct sha512_ctx *)h->state, len, bytes);
+}
+
+/* Bytes until the hasher is between two blocks. */
+static size_t to_boundary(const struct sw_hasher *h) {
+    return (size_t)(-h->n_bytes % SHA256_BLOCK_SIZE);
+}
+
+static void add_front(struct sw_hasher *h, struct sw_str *bytes, size_t n) {
+    sw_hasher_add(h, bytes->ptr, n);
+    *bytes = sw_str_from(*bytes, n);
+}
+
+void sw_hasher_add_two(struct sw_hasher *a, struct sw_str x, struct sw_hasher *b, struct sw_str y) {
+    if (a->pairing == PAIRING_UNKNOWN)
+        a->pairing = sw_sha256_pair_works() ? PAIRING_YES : PAIRING_NO;
+    size_t skip_x = to_boundary(a), skip_y = to_boundary(b);
+    if (a->pairing == PAIRING_YES && a->alg == SW_SHA256 && b->alg == SW_SHA256 &&
+        x.len >= skip_x + SHA256_BLOCK_SIZE && y.len >= skip_y + SHA256_BLOCK_SIZE) {
+        add_front(a, &x, skip_x);
+        add_front(b, &y, skip_y);
+        struct sha256_ctx *s = (struct sha256_ctx *)a->state, *t = (struct sha256_ctx *)b->state;
+        size_t n_blocks = (x.len < y.len ? x.len : y.len) / SHA256_BLOCK_SIZE;
+        size_t n = n_blocks * SHA256_BLOCK_SIZE;
+        assert(s->index == 0 && t->index == 0);
+        sw_sha256_pair(s->state, (const uint8_t *)x.ptr, t->state, (const uint8_t *)y.ptr,
+                       n_blocks);
+        s->count += n_blocks;
+        t->count += n_blocks;
+        a->n_bytes += n;
+        b->n_bytes += n;
+        x = sw_str_from(x, n);
+        y = sw_str_from(y, n);
+    }
+    sw_hasher_add(a, x.ptr, x.len);
+    sw_hasher_add(b, y.ptr, y.len);
 }
 
 struct sw_digest sw_hasher_finish(struct sw_hasher *h) {

@@ -51,6 +51,38 @@ static void pieces_hash_like_the_whole(void **state) {
     assert_true(sw_digest_eq(&d, &abc));
 }
 
+static void two_at_once_hash_like_one_after_the_other(void **state) {
+    static const size_t lengths[] = {0, 1, 55, 63, 64, 65, 127, 128, 200, 1000, 4096, 5000};
+    enum { N = sizeof lengths / sizeof *lengths, LEN = 5000 };
+    char x[LEN], y[LEN];
+    for (size_t i = 0; i < LEN; i++) {
+        x[i] = (char)(i * 7 + i / 251);
+        y[i] = (char)(i * 13 + 5);
+    }
+    (void)state;
+    for (int alg = SW_SHA256; alg <= SW_SHA512; alg++)
+        for (size_t i = 0; i < N; i++)
+            for (size_t j = 0; j < N; j++) {
+                /* First so much of each alone that they stand within a block. */
+                size_t a_alone = (i * 37) % (lengths[i] + 1), b_alone = (j * 53) % (lengths[j] + 1);
+                struct sw_hasher a, b;
+                sw_hasher_init(&a, (enum sw_digest_alg)alg);
+                sw_hasher_init(&b, SW_SHA256);
+                sw_hasher_add(&a, x, a_alone);
+                sw_hasher_add(&b, y, b_alone);
+                sw_hasher_add_two(&a, sw_str_n(x + a_alone, lengths[i] - a_alone), &b,
+                                  sw_str_n(y + b_alone, lengths[j] - b_alone));
+                assert_int_equal(a.n_bytes, lengths[i]);
+                assert_int_equal(b.n_bytes, lengths[j]);
+                struct sw_digest da = sw_hasher_finish(&a), db = sw_hasher_finish(&b);
+                struct sw_digest want_a =
+                    sw_digest_of((enum sw_digest_alg)alg, sw_str_n(x, lengths[i]));
+                struct sw_digest want_b = sw_digest_of(SW_SHA256, sw_str_n(y, lengths[j]));
+                assert_true(sw_digest_eq(&da, &want_a));
+                assert_true(sw_digest_eq(&db, &want_b));
+            }
+}
+
 static void digest_text_is_parsed_strictly(void **state) {
     static const struct {
         const char *text;
@@ -260,6 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_match_the_standards_vectors),
         cmocka_unit_test(pieces_hash_like_the_whole),
+        cmocka_unit_test(two_at_once_hash_like_one_after_the_other),
         cmocka_unit_test(digest_text_is_parsed_strictly),
         cmocka_unit_test(digests_are_keys_and_sort),
         cmocka_unit_test(hmac_matches_rfc_4231),
