@@ -39,6 +39,7 @@ check-long: ## fuzzing, soak, failure injection and comparisons with peers
 bench: ## measure against peers; results as a table and as JSON lines
 	@tools/deps --all --peers
 	@$(MAKE) --no-print-directory all BUILD=build-release MESON_FLAGS="--buildtype=release -Db_lto=true -Dfaults=false"
+	@ninja -C build-release bench/measure bench/layer_limit
 	@bench/run
 
 fuzz: ## run every fuzzer for FUZZ_SECONDS (60) each
