@@ -154,6 +154,32 @@ static enum sw_code describe_manifest(struct sw_store *s, struct sw_arena *a,
     return SW_OK;
 }
 
+/* An index that holds one image, beside what was attested of it, is as old as that. */
+static enum sw_code describe_index(struct sw_store *s, struct sw_arena *a,
+                                   const struct sw_descriptor *target, struct sw_image_facts *ret,
+                                   struct sw_error *err) {
+    SW_BUF struct sw_buf bytes;
+    sw_buf_init(&bytes, SW_OCI_DOCUMENT_MAX + 1);
+    struct sw_index index;
+    const struct sw_descriptor *only = NULL;
+    struct sw_image_facts facts = {.created = INT64_MIN};
+    ret->is_index = true;
+    enum sw_code code = sw_blob_read_unpinned(s, &target->digest, SW_OCI_DOCUMENT_MAX, &bytes, err);
+    if (!code) code = sw_index_parse(a, sw_buf_str(&bytes), target->media_type, &index, err);
+    if (code) return code;
+    for (size_t i = 0; i < index.n_manifests; i++) {
+        if (sw_descriptor_is_attestation(&index.manifests[i])) continue;
+        if (only) return SW_OK;
+        only = &index.manifests[i];
+    }
+    if (!only || sw_media_type_of(only->media_type).kind != SW_MEDIA_MANIFEST ||
+        !sw_blob_stat(s, &only->digest, NULL))
+        return SW_OK;
+    code = describe_manifest(s, a, only, &facts, err);
+    if (!code) ret->created = facts.created;
+    return code;
+}
+
 enum sw_code sw_image_describe(struct sw_store *s, struct sw_arena *a,
                                const struct sw_descriptor *target, struct sw_image_facts *ret,
                                struct sw_error *err) {
@@ -167,7 +193,7 @@ enum sw_code sw_image_describe(struct sw_store *s, struct sw_arena *a,
     facts.size = c.bytes;
     switch (sw_media_type_of(target->media_type).kind) {
     case SW_MEDIA_INDEX:
-        facts.is_index = true;
+        if ((code = describe_index(s, a, target, &facts, err))) return code;
         break;
     case SW_MEDIA_MANIFEST:
         if ((code = describe_manifest(s, a, target, &facts, err))) return code;

@@ -96,12 +96,32 @@ static enum sw_code unname(struct sw_index_file *f, size_t i, struct sw_error *e
     return code ? code : sw_index_file_add(f, SW_STR(""), &d, err);
 }
 
+/* Whether an entry's descriptor has the annotations that it is to have. */
+static bool has_annotations(struct sw_arena *a, const struct sw_index_entry *e,
+                            const struct sw_pairs *wanted) {
+    struct sw_descriptor d;
+    struct sw_error ignored;
+    if (!wanted->len) return true;
+    if (sw_index_entry_parse(a, e, &d, &ignored)) return false;
+    for (size_t i = 0; i < wanted->len; i++) {
+        struct sw_str value;
+        if (!sw_pairs_get(&d.annotations, wanted->ptr[i].name, &value) ||
+            !sw_str_eq(value, wanted->ptr[i].value))
+            return false;
+    }
+    return true;
+}
+
 /* One name onto the image. *changed is set where that made a difference. */
 static enum sw_code set_one(struct sw_index_file *f, struct sw_str name,
                             const struct sw_descriptor *d, bool *changed, struct sw_error *err) {
     for (size_t i = 0; name.len && i < f->list.len; i++) {
         if (!sw_str_eq(f->list.ptr[i].name, name)) continue;
-        if (sw_digest_eq(&f->list.ptr[i].digest, &d->digest)) return SW_OK;
+        if (sw_digest_eq(&f->list.ptr[i].digest, &d->digest)) {
+            if (has_annotations(f->a, &f->list.ptr[i], &d->annotations)) return SW_OK;
+            drop_entry(f, i);
+            break;
+        }
         enum sw_code code = unname(f, i, err);
         if (code) return code;
         break;
@@ -141,7 +161,8 @@ static enum sw_code set_in_section(struct sw_store *s, struct sw_arena *a,
 #define NAMES_LOOKED_AT 8
 
 static bool all_set_already(struct sw_store *s, struct sw_arena *a, const struct sw_strs *names,
-                            const struct sw_digest *digest) {
+                            const struct sw_descriptor *target) {
+    const struct sw_digest *digest = &target->digest;
     struct sw_error ignored;
     if (names->len > NAMES_LOOKED_AT) return false;
     for (size_t i = 0; i < names->len; i++) {
@@ -149,7 +170,8 @@ static bool all_set_already(struct sw_store *s, struct sw_arena *a, const struct
         struct sw_str full;
         bool ours;
         if (!names->ptr[i].len || sw_index_full_name(a, names->ptr[i], &full, &ignored) ||
-            sw_index_file_find(s, a, full, &e, &ours, &ignored) || !sw_digest_eq(&e.digest, digest))
+            sw_index_file_find(s, a, full, &e, &ours, &ignored) ||
+            !sw_digest_eq(&e.digest, digest) || !has_annotations(a, &e, &target->annotations))
             return false;
     }
     return names->len > 0;
@@ -161,8 +183,7 @@ enum sw_code sw_tags_set_all(struct sw_store *s, const struct sw_strs *names,
     sw_arena_init(&a, SW_INDEX_FILE_MAX * 2);
     enum sw_code code = sw_store_writable(s, err);
     if (code || (code = sw_pin_begin(s, err))) return code;
-    if (!all_set_already(s, &a, names, &target->digest))
-        code = set_in_section(s, &a, names, target, err);
+    if (!all_set_already(s, &a, names, target)) code = set_in_section(s, &a, names, target, err);
     sw_pin_end(s);
     return code ? sw_context(err, "naming the image") : SW_OK;
 }

@@ -71,6 +71,7 @@ is 'a statement has the usual type' "$(jq -r ._type "$(statement $SLSA)")" https
 is 'and is about the image by its names' "$(jq -c '[.subject[] | [.name, .digest.sha256]]' "$(statement $SPDX)")" \
     "$(jq -c '.manifests[0] as $m | $m.digest[7:] as $d | "?platform=linux%2F\($m.platform.architecture)" as $p |
         [["pkg:docker/app@1" + $p, $d], ["pkg:docker/other@2" + $p, $d]]' "$index")"
+like 'it is listed with its age' "$("$slipway" images app)" '^app +1 .* years ago'
 is 'the ID is the index' "$(cat "$tmp/id") $(cat "$tmp/iid")" "$(jq -r '.manifests[0].digest' "$tmp/l/index.json") $(cat "$tmp/id")"
 
 # ---- the bill of materials ----
@@ -228,6 +229,9 @@ is 'of one platform' "$(for d in $(jq -r '.manifests[].digest' "$index"); do jq 
 b -t one -f "$tmp/c/Multi" --annotation manifest-descriptor:d=here "$tmp/c" >/dev/null
 layout one
 is 'of the only descriptor' "$(jq -r '.manifests[0].annotations.d' "$tmp/l/index.json")" here
+b -t one -f "$tmp/c/Multi" --annotation manifest-descriptor:d=there "$tmp/c" >/dev/null
+layout one
+is 'which may change alone' "$(jq -r '.manifests[0].annotations.d' "$tmp/l/index.json")" there
 fails 'an index that is not made' 2 'one platform has none' "$slipway" build --annotation index:a=b -f "$tmp/c/Multi" "$tmp/c"
 fails 'a place that is none' 2 'no place for an annotation' "$slipway" build --annotation header:a=b "$tmp/c"
 fails 'an annotation without a value' 2 'want NAME=VALUE' "$slipway" build --annotation a "$tmp/c"
