@@ -434,7 +434,6 @@ static enum sw_code execute(struct sw_invocation *inv, struct request *q,
     q->o.registry = &registry;
     q->sbom.session = session;
     q->sbom.epoch_s = q->o.epoch_s;
-    build_attest_vcs(inv, &q->o);
     for (size_t i = 0; i < q->notes.len; i++)
         sw_progress_warn(session->progress, "%.*s", SW_ARG(q->notes.ptr[i]));
     enum sw_code code = build_all(inv, &tools, q, list, ret, err);
@@ -481,6 +480,8 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
         print_excerpt(o, err);
         return code;
     }
+    /* What was fetched lies in the store, which may be in a repository of its own. */
+    if (!input.remote.dir && !input.temp.len) build_attest_vcs(inv, o);
     size_t n = q.n_platforms ? q.n_platforms : 1;
     struct sw_build_result *list = sw_arena_array(inv->arena, n, sizeof *list);
     struct build_results results;
@@ -519,6 +520,11 @@ const struct sw_command sw_cmd_build = {
         "archive or a Dockerfile comes from standard input. No time is younger than "
         "SOURCE_DATE_EPOCH, else the last commit of PATH, else "
         "1970.\n\n"
+        "--output may be given several times. Beside type and dest it takes docker buildx's keys: "
+        "name, push, compression, compression-level, force-compression, rewrite-timestamp, "
+        "oci-mediatypes, oci-artifact, tar, attestation-prefix, platform-split, annotation.NAME. "
+        "With --sbom or --provenance the image's name stands for an index of the image and what "
+        "was attested of it; `slipway inspect` shows it.\n\n"
         "Exit status: 0 built, 1 failed, 2 wrong usage, 130 interrupted.",
     .examples = "  slipway build -t app:1.0 .\n"
                 "  slipway build --target test --build-arg VERSION=1.2 .\n"

@@ -67,6 +67,14 @@ ok 'of the same files' diff "$tmp/want" "$tmp/have"
 is 'no whiteout is left' "$(tar -tzf "$(blob "$tmp/a" "$(jq -r '.layers[0].digest' "$m")")" | grep -c '\.wh\.')" 0
 is 'squashing is reproducible' "$(SLIPWAY_ROOT="$tmp/r2" sh -c '"$1" load -q -i "$2" >/dev/null; "$1" build -q --squash "$3"' - \
     "$slipway" "$("$slipway" save -o "$tmp/base.tar" base; echo "$tmp/base.tar")" "$tmp/s")" "$(b --squash "$tmp/s")"
+if is_root && "$slipway" save -o "$tmp/base.tar" base && chmod 644 "$tmp/base.tar" && chmod -R a+rX "$tmp/s" &&
+    as_user "$slipway" load -q -i "$tmp/base.tar" >"$tmp/.out" 2>&1; then
+    is 'and the same for an ordinary user' "$(as_user "$slipway" build -q --squash "$tmp/s" 2>&1)" "$(b --squash "$tmp/s")"
+else
+    skip 'and the same for an ordinary user' 'no root, or no other user'
+fi
+is 'and without an overlay' "$(SLIPWAY_FAULT=overlay:1+:ENOSYS SLIPWAY_ROOT="$tmp/r3" sh -c '"$1" load -q -i "$2" >/dev/null; "$1" build -q --squash "$3"' - \
+    "$slipway" "$tmp/base.tar" "$tmp/s")" "$(b --squash "$tmp/s")"
 ln -s "$slipway" "$tmp/buildah"
 "$tmp/buildah" bud -q -t bud --squash "$tmp/s" >/dev/null
 layout "$tmp/d" bud
