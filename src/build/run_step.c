@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "build/diff.h"
+#include "build/fuse_marks.h"
 #include "build/root_copy.h"
 #include "build/run_mounts_internal.h"
 #include "build/users.h"
@@ -404,6 +405,8 @@ static enum sw_code execute(struct run *r, unsigned step, struct sw_blayer *laye
         give_slot(b);
     }
     sw_run_mounts_done(m);
+    if (!code && b->overlay_mode.kind == SW_OVERLAY_FUSE)
+        code = sw_fuse_marks_tidy(draft.fs_fd, view, err);
     if (!code) code = sw_diff_is_empty(draft.fs_fd, ret_empty, err);
     if (code || *ret_empty) return code;
     struct sw_snapshot_key key = {.kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = r->key};

@@ -88,9 +88,10 @@ void sw_node_from_stat(struct sw_node *node, const struct stat *st) {
 
 /* Attributes that describe this host or this mount, and not the file. */
 static bool is_foreign(const char *name) {
-    static const char *const prefixes[] = {"trusted.overlay.", "user.overlay.", "user.slipway.",
-                                           "security.selinux", "security.ima",  "security.evm",
-                                           "system."};
+    static const char *const prefixes[] = {
+        "trusted.overlay.",        "user.overlay.", "user.fuseoverlayfs.",
+        "security.fuseoverlayfs.", "user.slipway.", "security.ima",
+        "security.selinux",        "security.evm",  "system."};
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
         if (!strncmp(name, prefixes[i], strlen(prefixes[i]))) return true;
     return false;

@@ -235,7 +235,8 @@ static enum sw_code ready(struct sw_blobs *b, struct sw_error *err) {
     struct dir_blobs *d = (struct dir_blobs *)b;
     struct statvfs v;
     if (fstatvfs(d->fd, &v) < 0) return sw_fail_sys(err, errno, "looking at %s", d->dir);
-    if ((uint64_t)v.f_bavail * v.f_frsize < FREE_MIN)
+    /* A file system without a size (ramfs) is never full. */
+    if (v.f_blocks && (uint64_t)v.f_bavail * v.f_frsize < FREE_MIN)
         return sw_fail(err, SW_LIMIT, "%s has less than %llu MiB left", d->dir,
                        (unsigned long long)(FREE_MIN >> 20));
     return SW_OK;

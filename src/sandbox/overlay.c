@@ -145,9 +145,15 @@ static void explain(struct sw_overlay_mode *m, int tried, const struct sw_userns
             "overlayfs in a user namespace: %s; it needs Linux 5.11 and a file system with user "
             "xattrs, or install fuse-overlayfs",
             strerror(tried - TRIED_ERRNO));
+    } else if (tried - TRIED_ERRNO == ENODEV) {
+        snprintf(m->why, sizeof m->why,
+                 "the kernel has no overlayfs; load it with: modprobe overlay");
+    } else if (tried - TRIED_ERRNO == EINVAL) {
+        snprintf(m->why, sizeof m->why,
+                 "overlayfs does not take this file system (another overlay?); use another one for "
+                 "--root (ext4, xfs with ftype=1, btrfs)");
     } else {
-        snprintf(m->why, sizeof m->why, "overlayfs: %s; load it with: modprobe overlay",
-                 strerror(tried - TRIED_ERRNO));
+        snprintf(m->why, sizeof m->why, "overlayfs: %s", strerror(tried - TRIED_ERRNO));
     }
 }
 

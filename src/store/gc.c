@@ -436,6 +436,7 @@ static enum sw_code measure(struct sw_store *s, uint64_t *ret, struct sw_error *
 static enum sw_code check_free_space(struct sw_store *s, uint64_t bytes, struct sw_error *err) {
     struct statvfs v;
     if (fstatvfs(s->root_fd, &v) < 0) return SW_OK; /* a hint, not a duty */
+    if (v.f_blocks == 0) return SW_OK;              /* ramfs has no size */
     uint64_t free_bytes = (uint64_t)v.f_bavail * v.f_frsize;
     if (bytes <= free_bytes) return SW_OK;
     return sw_fail(err, SW_LIMIT,
