@@ -133,8 +133,11 @@ static enum sw_code put_dependencies(struct writer *t, struct sw_error *err) {
     }
     for (size_t i = 0; i < t->p->fetched.len && !code; i++) {
         const struct sw_material *m = &t->p->fetched.ptr[i].material;
+        struct sw_str uri = m->uri, query;
+        /* "?token=$TOKEN" is the value of an argument; the content is known by its digest. */
+        if (!t->max && !t->p->fetched.ptr[i].git) sw_str_cut(m->uri, '?', &uri, &query);
         sw_json_begin_object(&t->w);
-        sw_json_put_str(&t->w, "uri", m->uri);
+        sw_json_put_str(&t->w, "uri", uri);
         put_digest_set(t, m->algorithm, m->hex);
         sw_json_end_object(&t->w);
     }
@@ -144,10 +147,19 @@ static enum sw_code put_dependencies(struct writer *t, struct sw_error *err) {
 
 /* ---- what was asked for ---- */
 
-/* Proxies are for this host's network and may hold a password. */
+/* Proxies are for this host's network alone, and may hold a password. */
+static bool is_proxy(struct sw_str name) {
+    for (size_t i = 0; i < SW_DF_PROXIES; i++)
+        if (sw_str_eq(name, sw_df_proxy_name(i, true)) ||
+            sw_str_eq(name, sw_df_proxy_name(i, false)))
+            return true;
+    return false;
+}
+
 static void add_prefixed(struct writer *t, struct sw_pairs *args, const char *prefix,
                          const struct sw_pairs *list) {
     for (size_t i = 0; i < list->len; i++) {
+        if (is_proxy(list->ptr[i].name)) continue;
         if (!t->max) {
             t->incomplete_request = true;
             continue;

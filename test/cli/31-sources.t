@@ -171,6 +171,13 @@ if have jq; then
         "{\"uri\":\"$url/r.git#v1:sub\",\"digest\":{\"sha1\":\"$first\"}}
 {\"uri\":\"$url/c.tar.gz\",\"digest\":{\"sha256\":\"$(sha256sum <"$tmp/www/c.tar.gz" | cut -c 1-64)\"}}
 {\"uri\":\"$url/file\",\"digest\":{\"sha256\":\"$sum\"}}"
+    printf 'FROM scratch\nARG TOKEN\nADD %s/file?token=$TOKEN /file\n' "$url" >"$tmp/Query"
+    for mode in min max; do
+        "$slipway" build -q --provenance=mode=$mode --metadata-file "$tmp/meta" -o "$tmp/prov" -f "$tmp/Query" --build-arg TOKEN=hunter2 \
+            --build-arg http_proxy=user:hunter3@proxy.invalid --build-arg NO_PROXY=127.0.0.1 "$tmp/ctx" >/dev/null
+        is "the predicate, mode=$mode" "$(jq '.["buildx.build.provenance"].buildDefinition.resolvedDependencies | length' "$tmp/meta")" 1
+        is "values of arguments, mode=$mode" "$(grep -o 'hunter[23]' "$tmp/meta" | sort | uniq -c | tr -s ' \n' ' ')" "$([ $mode = max ] && echo ' 3 hunter2 ')"
+    done
     is 'which are inputs of steps' "$(jq -c '[.buildDefinition.internalParameters.buildConfig.llbDefinition[] | select(.op.Op.file) | .inputs]' "$tmp/p1")" \
         '[["step2:0"],["step4:0","step0:0"],["step5:0","step1:0"]]'
     is 'from the cache, too' "$(provenance "$@")" "$(cat "$tmp/p1")"

@@ -257,6 +257,10 @@ if have curl; then
     full -t "$at/app:2" --provenance=true -o type=registry,oci-artifact=true >/dev/null
     is 'a subject makes a referrer' "$(curl -su "$auth" "http://$at/v2/app/referrers/$(curl -su "$auth" -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$at/v2/app/manifests/2" | jq -r '.manifests[0].digest')" | jq -r '.manifests[].artifactType')" \
         application/vnd.docker.attestation.manifest.v1+json
+    "$slipway" tag busybox "$at/base:1" && "$slipway" push "$at/base:1" >/dev/null 2>&1
+    printf 'FROM %s/base:1\nRUN echo 1 >/1\nRUN rm /bin/md5sum\n' "$at" >"$tmp/c/Lazy"
+    set -- --squash --sbom=true --provenance=mode=max -o type=image,compression=zstd,force-compression=true -f "$tmp/c/Lazy" "$tmp/c"
+    is 'a base of a registry, fetched in pieces' "$(SLIPWAY_ROOT="$tmp/r3" "$slipway" build -q --cache-from "type=registry,ref=$at/none" "$@" 2>"$tmp/err" || cat "$tmp/err")" "$(b "$@")"
     if have skopeo; then
         is 'skopeo sees the image' "$(skopeo inspect --creds "$auth" --tls-verify=false "docker://$at/app:1" | jq -r .Digest)" "$(cat "$tmp/id")"
         ok 'skopeo copies all of it' skopeo copy -q --all --preserve-digests --src-creds "$auth" --src-tls-verify=false "docker://$at/app:1" "oci:$tmp/copied:x"
