@@ -20,7 +20,7 @@
 #include "store/snapshot.h"
 
 /* Of the keys: another version where the same sources come to other entries. */
-#define SW_COPY_KEY_VERSION "5"
+#define SW_COPY_KEY_VERSION "6"
 
 struct sw_copy_file { /* from memory: a heredoc */
     struct sw_str name;

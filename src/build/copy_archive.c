@@ -138,6 +138,10 @@ static enum sw_code place(struct placer *pl, const struct sw_archive_entry *e,
         node = first->node;
     }
     if (node.type == SW_TAR_SYMLINK) node.mode = 0777;
+    if (pl->p->spec->has_owner) {
+        node.uid = pl->p->spec->uid;
+        node.gid = pl->p->spec->gid;
+    }
     if (there.type == SW_TAR_DIR && node.type != SW_TAR_DIR) drop_beneath(pl, path);
     struct placed *placed = put(pl, path, &node);
     placed->digest = first ? first->digest : e->digest;

@@ -294,11 +294,20 @@ static bool keeps_git_dir(const struct sw_git_options *o) {
     return o->url.has_keep_git_dir ? o->url.keep_git_dir : o->keep_git_dir;
 }
 
+/* One commit deep where their servers can do that; plain files behind HTTP cannot. */
+static enum sw_code update_submodules(struct git *g, struct sw_error *err) {
+    struct sw_error shallow = {0};
+    if (!GIT(g, NULL, &shallow, "submodule", "update", "-q", "--init", "--recursive", "--depth=1"))
+        return SW_OK;
+    enum sw_code code = sw_cancel_check(err);
+    return code ? code : GIT(g, NULL, err, "submodule", "update", "-q", "--init", "--recursive");
+}
+
 static enum sw_code check_out(struct git *g, int dir, const char *commit, struct sw_error *err) {
     enum sw_code code = GIT(g, NULL, err, "checkout", "-q", "--force", commit);
     if (!code && !g->o->url.no_submodules &&
         faccessat(dir, ".gitmodules", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        code = GIT(g, NULL, err, "submodule", "update", "-q", "--init", "--recursive", "--depth=1");
+        code = update_submodules(g, err);
     if (code) return code;
     if (!keeps_git_dir(g->o)) return sw_remove_tree_at(dir, ".git", err);
     /* What differs from one fetch to the next: logs, and the index's memory of inodes and times. */

@@ -69,9 +69,10 @@ for a in a.tar a.tar.gz a.tar.bz2 a.tar.xz a.tar.zst; do
 done
 is 'the root entry leaves the destination alone' "$(build 'FROM scratch\nADD a.tar /x/\n' | head -n 1)" 'x 5 0o755 0 0 0  0'
 is 'so it does with one that exists' "$(build 'FROM busybox\nADD a.tar /root\n' | grep -E '^root ')" 'root 5 0o700 0 0 0  0'
-is '--chown is for the destination alone' "$(build 'FROM scratch\nADD --chown=3:4 a.tar /x\n' | head -n 3)" 'x 5 0o755 3 4 0  0
-x/d 5 0o750 7 8 0  0
-x/d/f 0 0o640 9 10 0  8'
+is '--chown is for what the archive holds' "$(build 'FROM scratch\nADD --chown=3:4 a.tar /x\n' | head -n 3)" 'x 5 0o755 3 4 0  0
+x/d 5 0o750 3 4 0  0
+x/d/f 0 0o640 3 4 0  8'
+is '--chmod is not' "$(build 'FROM scratch\nADD --chmod=700 a.tar /x\n' | head -n 3 | cut -d' ' -f1,3 | tr '\n' ' ')" 'x 0o755 x/d 0o750 x/d/f 0o640 '
 is 'times of entries stay where they are old enough' \
     "$(SOURCE_DATE_EPOCH=50 build 'FROM scratch\nADD a.tar /\n' | grep '^d/f' | cut -d' ' -f6)$(SOURCE_DATE_EPOCH=150 build 'FROM scratch\nADD a.tar /\n' | grep '^d/f' | cut -d' ' -f6)" 50100
 is 'GNU long names' "$(build 'FROM scratch\nADD gnu.tar /\n' | grep -c 'n/n/n/deep')" 1

@@ -113,6 +113,15 @@ is '--checksum' "$(build "FROM scratch\nADD --checksum=$first $url/r.git#v1:sub 
 fails 'another commit than --checksum' 1 "the commit is $first" build "FROM scratch\nADD --checksum=0123456789 $url/r.git#v1 /\n"
 fails 'a ref that is not there' 1 'no branch, tag or commit "nope"' build "FROM scratch\nADD $url/r.git#nope /\n"
 fails 'a directory that is not there' 1 'subdirectory nope' build "FROM scratch\nADD $url/r.git#main:nope /\n"
+git init -q "$tmp/outer"
+git -C "$tmp/outer" config user.email a@example.com
+git -C "$tmp/outer" config user.name a
+git -C "$tmp/outer" submodule --quiet add "$url/r.git" inner
+git -C "$tmp/outer" commit -qm one
+git clone -q --bare "$tmp/outer" "$tmp/www/o.git"
+git -C "$tmp/www/o.git" update-server-info
+is 'a submodule, of a server that has no shallow ones' "$(build "FROM scratch\nADD $url/o.git /\n" | names)" '.gitmodules inner inner/.git inner/Dockerfile inner/f inner/sub inner/sub/Dockerfile inner/sub/g '
+is 'submodules=false' "$(build "FROM scratch\nADD $url/o.git?submodules=false /\n" | names)" '.gitmodules inner '
 
 # ---- contexts ----
 out() { "$slipway" build -o type=tar,dest="$tmp/out.tar" "$@" >"$tmp/log" 2>&1 && python3 "$tmp/ls.py" "$tmp/out.tar" | names || cat "$tmp/log"; }
