@@ -64,8 +64,8 @@ static enum sw_code recall(struct sw_stage *s, const struct sw_digest *key, stru
     return sw_layer_recall(s->build, key, false, ret, &empty, err);
 }
 
-enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cache_plan *plan, bool *ret_hit,
-                           struct sw_error *err) {
+enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cache_plan *plan,
+                           const struct sw_copy *outline, bool *ret_hit, struct sw_error *err) {
     struct sw_blayer layer;
     *ret_hit = plan->empty;
     if (plan->empty) return SW_OK;
@@ -76,7 +76,11 @@ enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cache_plan *plan,
     }
     if (code) return code;
     layer.identity = plan->identity;
-    sw_explain_known(s, &plan->key);
+    if (outline && outline->n) {
+        sw_explain_copy(s, &plan->key, outline);
+    } else {
+        sw_explain_known(s, &plan->key);
+    }
     sw_explain_hit(s);
     add_layer(s, &layer);
     count(s, true);
@@ -339,8 +343,11 @@ static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *
                  .unpack = in->kind == SW_DF_ADD && in->copy.unpack != SW_DF_FALSE,
                  .store = b->tools->store,
                  .pool = b->tools->pool}};
+    SW_COPY struct sw_copy outline;
     struct sw_cache_plan plan;
     bool empty = false, hit = false;
+    sw_copy_init(&outline);
+    c.outline = &outline;
     sw_progress_start(b->tools->progress, step);
     enum sw_code code = expand_sources(s, in, step, &c, err);
     if (!code) code = expand_dest(s, &in->copy, &c.spec.dest, err);
@@ -354,7 +361,8 @@ static enum sw_code do_copy(struct sw_stage *s, const struct sw_df_instruction *
     c.spec.n_files = in->copy.n_files;
     code = sw_plan_inputs(s, in, step, &c, err);
     if (!code && c.has_key && sw_plan_recall(s, &c.key, &plan)) {
-        code = sw_step_known(s, &plan, &hit, err);
+        /* An archive is unpacked where it has to be looked at, and is one file in the outline. */
+        code = sw_step_known(s, &plan, c.spec.unpack ? NULL : &outline, &hit, err);
         empty = plan.empty;
     }
     if (!code && hit) *ret_cached = true;
@@ -409,7 +417,7 @@ static enum sw_code do_workdir(struct sw_stage *s, const struct sw_df_instructio
     s->config.config.working_dir = dir;
     bool has_key = sw_plan_workdir_inputs(s, dir, &inputs);
     if (has_key && sw_plan_recall(s, &inputs, &plan)) {
-        code = sw_step_known(s, &plan, &hit, err);
+        code = sw_step_known(s, &plan, NULL, &hit, err);
         empty = plan.empty;
     }
     if (!code && hit) *ret_cached = true;

@@ -68,11 +68,10 @@ static bool add_fetched(struct sw_key *k, const struct sw_copy_inputs *c) {
 /* Files of a directory, as they would be copied to nowhere in particular: their names below the
  * source, attributes and contents, archives as the files that they are. */
 static bool add_directory(struct sw_stage *s, struct sw_key *k, struct sw_source *source,
-                          const struct sw_copy_inputs *c) {
+                          struct sw_copy_inputs *c) {
     struct sw_copy_spec spec = c->spec;
     struct sw_digest key, identity;
     struct sw_error ignored = {0}; /* the plan itself will say it better */
-    SW_COPY struct sw_copy copy;
     spec.outline = true;
     spec.source = source;
     spec.view = NULL;
@@ -81,9 +80,8 @@ static bool add_directory(struct sw_stage *s, struct sw_key *k, struct sw_source
     spec.n_fetched = spec.n_files = 0;
     spec.chmod = NULL;
     spec.has_owner = spec.unpack = false;
-    sw_copy_init(&copy);
-    if (sw_copy_plan(&copy, &spec, &ignored) ||
-        sw_copy_key(&copy, s->build->tools->pool, &key, &identity, &ignored))
+    if (sw_copy_plan(c->outline, &spec, &ignored) ||
+        sw_copy_key(c->outline, s->build->tools->pool, &key, &identity, &ignored))
         return false;
     sw_key_add_digest(k, SW_STR("files"), &key);
     return true;
@@ -91,7 +89,7 @@ static bool add_directory(struct sw_stage *s, struct sw_key *k, struct sw_source
 
 /* The source of the paths: layers by their content, a directory by its files. */
 static enum sw_code add_source(struct sw_stage *s, const struct sw_df_instruction *in,
-                               unsigned step, struct sw_key *k, const struct sw_copy_inputs *c,
+                               unsigned step, struct sw_key *k, struct sw_copy_inputs *c,
                                bool *ret_named, struct sw_error *err) {
     struct sw_source *source = NULL;
     struct sw_blayer *layers = NULL;

@@ -27,6 +27,8 @@ struct sw_copy_inputs {
     struct sw_str owner, mode; /* of --chown and --chmod, expanded */
     struct sw_df_chmod chmod;
     struct sw_ignore *exclude;
+    struct sw_copy
+        *outline; /* the files of a directory, where the key is made of them; else empty */
     bool has_key; /* the inputs have all names, and it is worth a memory */
     struct sw_digest key;
 };

@@ -235,9 +235,11 @@ void sw_step_end(struct sw_stage *s, unsigned step, bool cached, const struct sw
 SW_NODISCARD enum sw_code sw_step_layer(struct sw_stage *s, struct sw_copy *copy,
                                         struct sw_cache_plan *ret_plan, bool *ret_cached,
                                         bool *ret_empty, struct sw_error *err);
-/* The same where the key is known without the items. *ret_hit false: they have to be looked at. */
+/* The same where the key is known without the items. outline: what is known of them, to explain a
+ * later miss; NULL. *ret_hit false: they have to be looked at. */
 SW_NODISCARD enum sw_code sw_step_known(struct sw_stage *s, const struct sw_cache_plan *plan,
-                                        bool *ret_hit, struct sw_error *err);
+                                        const struct sw_copy *outline, bool *ret_hit,
+                                        struct sw_error *err);
 
 /* add_sources.c: what ADD fetches: a file is brought here, a repository only asked for its commit
  * (ret_repository->commit.ptr set). A source that is not remote leaves *ret_remote false. */

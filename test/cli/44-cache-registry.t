@@ -16,7 +16,7 @@ start() {
 stop_all() { [ -z "$server" ] || { kill $server; wait $server; } 2>/dev/null; [ -z "$docker_server" ] || kill "$docker_server"; }
 at_exit stop_all
 digest() { "$slipway" inspect --format '{{.Digest}}' "$1"; }
-ran() { grep -o ' ran [a-z]*' "$tmp/out" | sort -u | tr -d '\n'; }
+ran() { grep -o ' ran [a-z0-9]*' "$tmp/out" | sort -u | tr -d '\n'; }
 # machine NAME: an empty store, what it fetches counted from here
 machine() { SLIPWAY_ROOT="$tmp/$1"; : >"$tmp/access"; }
 # fetched: layer blobs that were sent by the registry, of repository $1
@@ -71,7 +71,7 @@ machine three
 ok 'every step is a hit' build --fail-on-miss --explain --cache-from "type=registry,ref=$at/cache:max"
 is 'and is said to be' "$(grep -ci '^ *hit' "$tmp/out")" 8
 ok 'a changed file' sh -c "echo changed >'$tmp/app/in'"
-fails 'fails --fail-on-miss' 1 'not in the cache' "$slipway" build --fail-on-miss --cache-from "$at/cache:max" "$tmp/app"
+fails 'fails --fail-on-miss, and is named' 1 'not in the cache.*file in changed from' "$slipway" build --fail-on-miss --cache-from "$at/cache:max" "$tmp/app"
 echo hello >"$tmp/app/in"
 machine four
 ok '--no-cache-filter' build --no-cache-filter builder --cache-from "type=registry,ref=$at/cache:max"
@@ -143,6 +143,52 @@ ok "Docker's types" build --cache-to "type=registry,ref=$at/x:docker,mode=max,oc
 machine fourteen
 ok 'are read' build --fail-on-miss --cache-from "$at/x:docker"
 
+# Several platforms write one cache.
+mkdir "$tmp/multi"
+cat >"$tmp/multi/Dockerfile" <<D
+FROM --platform=\$BUILDPLATFORM $at/base/small:1 AS tools
+ARG TARGETARCH
+RUN echo "\$TARGETARCH" > /arch; echo "ran \$TARGETARCH" >&2
+FROM scratch
+COPY --from=tools /arch /
+D
+both='--platform linux/amd64,linux/arm64'
+machine platforms
+"$slipway" build -t multi $both --cache-to "type=registry,ref=$at/multi:1,mode=max" "$tmp/multi" >"$tmp/out" 2>&1
+is 'each platform has its own step' "$(ran)" ' ran amd64 ran arm64'
+several=$(digest multi)
+machine platforms2
+ok 'and finds it in the cache' "$slipway" build -t multi $both --fail-on-miss --cache-from "$at/multi:1" "$tmp/multi"
+is 'all of them' "$(digest multi)" "$several"
+
+# --no-cache looks nothing up, here or there.
+machine nothing
+ok '--no-cache' build --no-cache --cache-from "$at/cache:max"
+is 'runs everything' "$(ran)" ' ran builder ran final'
+
+# An upload that is cut off: the name comes last, so a cache is whole or is not there.
+mkdir "$tmp/cut"
+printf 'FROM %s/base/small:1\nARG N\nRUN echo "$N"; head -c 3000000 /dev/urandom > /big\n' "$at" >"$tmp/cut/Dockerfile"
+machine killed
+for n in 1 2 3 4 5; do
+    "$slipway" build -t "cut$n" --build-arg "N=$n" "$tmp/cut" >/dev/null 2>&1
+    "$slipway" build --build-arg "N=$n" --cache-to "type=registry,ref=$at/cut:1" "$tmp/cut" >/dev/null 2>&1 &
+    pid=$!
+    sleep "0.0$((n * 2 - 1))"
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    SLIPWAY_ROOT="$tmp/after$n"
+    out=$("$slipway" build --build-arg "N=$n" --cache-from "$at/cut:1" "$tmp/cut" 2>&1) || echo "$out" >>"$tmp/failed"
+    printf '%s\n' "$out" | grep -q 'begins again' && echo "$out" >>"$tmp/failed"
+    SLIPWAY_ROOT="$tmp/killed"
+done
+ok 'after five kills every cache is whole or not there' test ! -e "$tmp/failed"
+ok 'and the next upload ends' "$slipway" build -t cut --build-arg N=5 --cache-to "type=registry,ref=$at/cut:1" "$tmp/cut"
+last=$(digest cut)
+machine killed2
+ok 'it is read' "$slipway" build -t cut --build-arg N=5 --fail-on-miss --cache-from "$at/cut:1" "$tmp/cut"
+is 'and is the image' "$(digest cut)" "$last"
+
 # What goes wrong
 ok 'a missing cache is a warning' build --cache-from "type=registry,ref=$at/none:1"
 like 'that says so' "$(cat "$tmp/out")" "cache-from $at/none:1 is not used"
@@ -152,6 +198,28 @@ ok 'a registry that is not there' build --cache-from type=registry,ref=127.0.0.1
 fails 'is an error for --cache-to' 1 'cache-to 127.0.0.1:1' "$slipway" build --cache-to type=registry,ref=127.0.0.1:1/cache:1 "$tmp/app"
 ok 'unless it is ignored' build --cache-to type=registry,ref=127.0.0.1:1/cache:1,ignore-error=true
 like 'and said' "$(cat "$tmp/out")" 'WARN.*cache-to 127.0.0.1:1'
+
+# Documents of strangers: DOCUMENT, as the records of a cache in a layout.
+strange() {
+    rm -rf "$tmp/strange" && mkdir -p "$tmp/strange/blobs/sha256"
+    echo '{"imageLayoutVersion":"1.0.0"}' >"$tmp/strange/oci-layout"
+    printf '%s' "$1" >"$tmp/config"
+    config=$(sha256sum "$tmp/config" | cut -d' ' -f1)
+    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.slipway.cache.config.v1+json","digest":"sha256:%s","size":%s},"layers":[]}' \
+        "$config" "$(wc -c <"$tmp/config" | tr -d ' ')" >"$tmp/manifest"
+    manifest=$(sha256sum "$tmp/manifest" | cut -d' ' -f1)
+    cp "$tmp/config" "$tmp/strange/blobs/sha256/$config" && cp "$tmp/manifest" "$tmp/strange/blobs/sha256/$manifest"
+    printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%s}]}' \
+        "$manifest" "$(wc -c <"$tmp/manifest" | tr -d ' ')" >"$tmp/strange/index.json"
+    build --cache-from "type=local,src=$tmp/strange"
+}
+ok 'a newer version is passed over' strange '{"version":2,"records":[]}'
+like 'and said' "$(cat "$tmp/out")" 'version 2, which is not known here'
+ok 'records that are none' strange '{"version":1,"records":[{"key":"x"}]}'
+like 'are said, too' "$(cat "$tmp/out")" 'is not used: .*is no key'
+ok 'no JSON' strange '{"version":1,"records":[' && like 'likewise' "$(cat "$tmp/out")" 'is not used'
+ok 'a layer of an image that is none' strange "{\"version\":1,\"records\":[{\"key\":\"$(printf '%064d' 1)\",\"layer\":9}]}"
+like 'is named' "$(cat "$tmp/out")" 'a layer that is not there'
 
 # A layer that is damaged where it lies: the build begins again without the cache.
 n=0
