@@ -295,17 +295,22 @@ struct semver {
     bool valid;
 };
 
+/* Fields of letters, digits and hyphens between dots, none empty; strict: numbers without leading
+ * zeros. */
 static bool semver_identifiers(struct sw_str s, bool numbers_strict) {
-    struct sw_str field;
-    if (s.len == 0) return false;
-    while (sw_str_next(&s, '.', &field)) {
-        bool digits = true;
-        if (field.len == 0) return false;
-        for (size_t i = 0; i < field.len; i++) {
-            if (!is_alnum(field.ptr[i]) && field.ptr[i] != '-') return false;
-            digits = digits && is_digit(field.ptr[i]);
+    size_t start = 0;
+    bool digits = true;
+    for (size_t i = 0; i <= s.len; i++) {
+        if (i < s.len && s.ptr[i] != '.') {
+            if (is_digit(s.ptr[i])) continue;
+            if (!is_alnum(s.ptr[i]) && s.ptr[i] != '-') return false;
+            digits = false;
+            continue;
         }
-        if (numbers_strict && digits && field.len > 1 && field.ptr[0] == '0') return false;
+        if (i == start) return false;
+        if (numbers_strict && digits && i - start > 1 && s.ptr[start] == '0') return false;
+        start = i + 1;
+        digits = true;
     }
     return true;
 }
@@ -354,8 +359,38 @@ static int prerelease_cmp(struct sw_str a, struct sw_str b) {
     }
 }
 
-static int semver_cmp(struct sw_str a, struct sw_str b) {
+/* "1.22.3", with or without a v, as one number: the common case of versions and of bounds, and the
+ * bulk of the time of a scan. False for anything else, which is then parsed in full. */
+static bool semver_plain(struct sw_str s, uint64_t *ret) {
+    const char *p = s.ptr, *end = s.ptr + s.len;
+    uint64_t key = 0;
+    if (p < end && *p == 'v') p++;
+    for (int i = 0; i < 3; i++) {
+        uint64_t n = 0;
+        const char *start = p;
+        while (p < end && is_digit(*p)) n = n * 10 + (uint64_t)(*p++ - '0');
+        /* Six digits fit in 21 bits. A leading zero is an error of its own. */
+        if (p == start || p - start > 6 || (*start == '0' && p - start > 1)) return false;
+        key = key << 21 | n;
+        if (i < 2 && p < end && *p == '.')
+            p++;
+        else if (p < end)
+            return false;
+        else {
+            *ret = key << (21 * (2 - i));
+            return true;
+        }
+    }
+    return false;
+}
+
+static int semver_cmp(struct sw_str a, struct sw_str b, bool *ret_valid) {
+    uint64_t key_a, key_b;
+    *ret_valid = true;
+    if (semver_plain(a, &key_a) && semver_plain(b, &key_b))
+        return (key_a > key_b) - (key_a < key_b);
     struct semver x = semver_parse(a), y = semver_parse(b);
+    *ret_valid = x.valid;
     if (!x.valid || !y.valid) return (int)x.valid - (int)y.valid;
     for (int i = 0; i < 3; i++) {
         int d = cmp_digits(x.number[i], y.number[i]);
@@ -412,7 +447,15 @@ int sw_version_cmp(enum sw_version_scheme scheme, struct sw_str a, struct sw_str
     case SW_VERSION_SEMVER:
         break;
     }
-    return semver_cmp(a, b);
+    bool valid;
+    return semver_cmp(a, b, &valid);
+}
+
+int sw_version_cmp_bound(enum sw_version_scheme scheme, struct sw_str bound, struct sw_str v,
+                         bool *ret_valid) {
+    if (scheme == SW_VERSION_SEMVER) return semver_cmp(bound, v, ret_valid);
+    *ret_valid = sw_version_valid(scheme, bound);
+    return sw_version_cmp(scheme, bound, v);
 }
 
 bool sw_version_valid(enum sw_version_scheme scheme, struct sw_str v) {
@@ -426,7 +469,8 @@ bool sw_version_valid(enum sw_version_scheme scheme, struct sw_str v) {
     case SW_VERSION_SEMVER:
         break;
     }
-    return semver_parse(v).valid;
+    uint64_t key;
+    return semver_plain(v, &key) || semver_parse(v).valid;
 }
 
 const char *sw_version_scheme_name(enum sw_version_scheme scheme) {

@@ -16,6 +16,9 @@ enum sw_version_scheme {
 
 /* <0, 0, >0. Anything is comparable; whether it makes sense is sw_version_valid's answer. */
 int sw_version_cmp(enum sw_version_scheme scheme, struct sw_str a, struct sw_str b);
+/* The same, and whether the first one is a version at all, in one go. */
+int sw_version_cmp_bound(enum sw_version_scheme scheme, struct sw_str bound, struct sw_str v,
+                         bool *ret_valid);
 /* Whether the text is a version of that scheme. A version that is not must not be compared: its
  * verdict is "cannot tell". */
 bool sw_version_valid(enum sw_version_scheme scheme, struct sw_str v);

@@ -85,8 +85,10 @@ struct range {
 };
 
 static int bound_cmp(struct range *r, struct sw_str bound, struct sw_str other) {
-    if (!sw_version_valid(r->scheme, bound)) r->undecided = true;
-    return sw_version_cmp(r->scheme, bound, other);
+    bool valid;
+    int d = sw_version_cmp_bound(r->scheme, bound, other, &valid);
+    if (!valid) r->undecided = true;
+    return d;
 }
 
 /* The latest "introduced" that is not above the version. */
