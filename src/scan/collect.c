@@ -9,6 +9,7 @@
 #include "distro/version.h"
 #include "golang/buildinfo.h"
 #include "scan/gomod.h"
+#include "scan/scan.h"
 
 struct sw_collector {
     struct sw_arena *a; /* borrowed */
@@ -49,6 +50,7 @@ enum document {
     DOCUMENT_RPM_LOG,
     DOCUMENT_GO_MOD,
     DOCUMENT_GO_VERSION,
+    DOCUMENT_BITNAMI,
 };
 
 static struct sw_str base_name(struct sw_str path) {
@@ -94,6 +96,9 @@ static enum document document_of(struct sw_str path) {
     if (sw_str_is(base, "VERSION") &&
         (sw_str_ends(path, SW_STR("/go/VERSION")) || sw_str_is(path, "go/VERSION")))
         return DOCUMENT_GO_VERSION;
+    if (sw_str_starts(path, SW_STR("opt/bitnami/")) && sw_str_starts(base, SW_STR(".spdx-")) &&
+        sw_str_ends(base, SW_STR(".spdx")))
+        return DOCUMENT_BITNAMI;
     return DOCUMENT_NONE;
 }
 
@@ -189,6 +194,7 @@ enum sw_code sw_collect_content(struct sw_collector *c, struct sw_str path, stru
         [DOCUMENT_RPM_LOG] = SW_SCAN_RPM,
         [DOCUMENT_GO_MOD] = SW_SCAN_GO_MOD,
         [DOCUMENT_GO_VERSION] = SW_SCAN_GO_SDK,
+        [DOCUMENT_BITNAMI] = SW_SCAN_SBOM,
     };
     enum document kind = document_of(path);
     if (kind == DOCUMENT_RPM || kind == DOCUMENT_RPM_LOG) {
@@ -216,6 +222,12 @@ enum sw_code sw_collect_content(struct sw_collector *c, struct sw_str path, stru
     case DOCUMENT_GO_VERSION:
         take_sdk(c, artifact, content);
         return SW_OK;
+    case DOCUMENT_BITNAMI: {
+        /* Parsed JSON points into its text. */
+        struct sw_str text = sw_arena_str(c->a, content);
+        code = sw_scan_bitnami(c->a, text, &artifact->packages, &artifact->n_packages, err);
+        return settle(c, artifact, code, err);
+    }
     default:
         break;
     }
@@ -232,6 +244,7 @@ enum sw_code sw_collect_problem(struct sw_collector *c, struct sw_str path, cons
                            : kind == DOCUMENT_RPM || kind == DOCUMENT_RPM_LOG ? SW_SCAN_RPM
                            : kind == DOCUMENT_OS                              ? SW_SCAN_OS
                            : kind == DOCUMENT_GO_MOD                          ? SW_SCAN_GO_MOD
+                           : kind == DOCUMENT_BITNAMI                         ? SW_SCAN_SBOM
                                                                               : SW_SCAN_GO_BINARY;
     enum sw_code code = add_artifact(c, as, path, &artifact, err);
     if (!code) artifact->problem = sw_arena_str(c->a, sw_str(problem));

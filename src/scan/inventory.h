@@ -15,7 +15,7 @@
 #include "oci/descriptor.h"
 
 /* Part of every stored layer: raised when the same bytes would give another inventory. */
-#define SW_SCAN_LAYER_VERSION 1
+#define SW_SCAN_LAYER_VERSION 2
 
 enum sw_scan_limits {
     SW_SCAN_PATHS_MAX = 4000000,      /* entries of a layer; a whole distribution has 500,000 */

@@ -553,6 +553,10 @@ static void judge_os(struct matcher *m, const struct sw_inventory *inventory) {
                                          "%.*s is past its end of life: new vulnerabilities "
                                          "are not published for it",
                                          SW_ARG(inventory->os_text)));
+    else if (sw_eol_is_missing(&inventory->os))
+        sw_matches_doubt(m->a, m->out, SW_DOUBT_EOL, SW_STR(""),
+                         sw_arena_printf(m->a, "when the support of %.*s ends is not known here",
+                                         SW_ARG(inventory->os_text)));
 }
 
 /* Programs of Go lines that get no fixes any more, one doubt for each release. */

@@ -93,6 +93,12 @@ static void put_result(struct sw_json_writer *w, const struct sw_report *r, stru
     sw_json_end_object(w);
 }
 
+/* Whether something was not seen: a rating that nobody gave, or a release that is old, was. */
+static bool is_gap(const struct sw_report *r, const struct sw_doubt *d) {
+    return d->kind != SW_DOUBT_SEVERITY && d->kind != SW_DOUBT_GO_EOL &&
+           r->policy->doubts[d->kind] != SW_VERDICT_PASS;
+}
+
 void sw_report_sarif(const struct sw_report *r, struct sw_arena *a, struct sw_buf *out) {
     struct sw_json_writer w;
     size_t n = r->matches->n_findings;
@@ -125,7 +131,7 @@ void sw_report_sarif(const struct sw_report *r, struct sw_arena *a, struct sw_bu
     /* A scan that could not read everything was not successful. */
     bool whole = true;
     for (size_t i = 0; i < r->matches->n_doubts; i++)
-        whole = whole && r->matches->doubts[i].kind == SW_DOUBT_SEVERITY;
+        whole = whole && !is_gap(r, &r->matches->doubts[i]);
     sw_json_put_bool(&w, "executionSuccessful", whole);
     sw_json_key(&w, "toolExecutionNotifications");
     sw_json_begin_array(&w);
@@ -172,9 +178,12 @@ static void put_case(struct sw_arena *a, struct sw_buf *out, struct sw_str class
     sw_buf_addf(out, "/>\n    </testcase>\n");
 }
 
-/* Failures are findings that fail; errors are doubts; what does not fail is skipped. */
+/* Failures are findings that fail; errors are doubts that count; the rest is skipped. */
 void sw_report_junit(const struct sw_report *r, struct sw_arena *a, struct sw_buf *out) {
-    size_t tests = 0, failures = 0, skipped = 0;
+    size_t tests = 0, failures = 0, skipped = 0, errors = 0;
+    for (size_t i = 0; i < r->matches->n_doubts; i++)
+        errors += r->policy->doubts[r->matches->doubts[i].kind] != SW_VERDICT_PASS;
+    skipped = r->matches->n_doubts - errors;
     for (size_t i = 0; i < r->matches->n_findings; i++) {
         const struct sw_finding *f = &r->matches->findings[i];
         if (!sw_report_shows(r, f)) continue;
@@ -189,7 +198,7 @@ void sw_report_junit(const struct sw_report *r, struct sw_arena *a, struct sw_bu
     sw_buf_add_text(out, "  <testsuite");
     put_attribute(out, "name", r->inventory->target);
     sw_buf_addf(out, " tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\">\n",
-                tests + r->matches->n_doubts, failures, r->matches->n_doubts, skipped);
+                tests + r->matches->n_doubts, failures, errors, skipped);
     for (size_t i = 0; i < r->matches->n_findings; i++) {
         const struct sw_finding *f = &r->matches->findings[i];
         if (!sw_report_shows(r, f)) continue;
@@ -206,7 +215,8 @@ void sw_report_junit(const struct sw_report *r, struct sw_arena *a, struct sw_bu
     for (size_t i = 0; i < r->matches->n_doubts; i++) {
         const struct sw_doubt *d = &r->matches->doubts[i];
         put_case(a, out, d->path.len ? d->path : r->inventory->target,
-                 sw_str(sw_doubt_name(d->kind)), "error", d->text);
+                 sw_str(sw_doubt_name(d->kind)),
+                 r->policy->doubts[d->kind] == SW_VERDICT_PASS ? "skipped" : "error", d->text);
     }
     sw_buf_add_text(out, "  </testsuite>\n</testsuites>\n");
 }
@@ -245,7 +255,7 @@ static void put_vulnerability(struct sw_json_writer *w, const struct sw_report *
     for (int i = 0; i < (sw_str_eq(cve, f->vuln.id) ? 1 : 2); i++) {
         struct sw_str id = i ? f->vuln.id : cve;
         sw_json_begin_object(w);
-        sw_json_put_text(w, "type", sw_str_starts(id, SW_STR("CVE-")) ? "cve" : "osvdb");
+        sw_json_put_text(w, "type", sw_str_starts(id, SW_STR("CVE-")) ? "cve" : "osv");
         sw_json_put_str(w, "name", id);
         sw_json_put_str(w, "value", id);
         if (i || sw_str_eq(cve, f->vuln.id)) sw_json_put_str_opt(w, "url", f->vuln.url);

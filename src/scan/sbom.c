@@ -33,6 +33,15 @@ static struct sw_str qualifier(struct sw_arena *a, struct sw_str list, const cha
     return SW_STR("");
 }
 
+/* "7.2.4-12" is the twelfth build of 7.2.4, which advisories name; it is no pre-release. */
+static struct sw_str without_revision(struct sw_str version) {
+    uint64_t number;
+    size_t hyphen = sw_str_rfind_char(version, '-');
+    if (hyphen == SIZE_MAX || !sw_str_u64(sw_str_from(version, hyphen + 1), &number))
+        return version;
+    return sw_str_sub(version, 0, hyphen);
+}
+
 /* pkg:TYPE/NAMESPACE/NAME@VERSION?QUALIFIERS#SUBPATH (the purl specification). False for types that
  * are not compared here. */
 static bool take_purl(struct sw_arena *a, struct sw_str purl, struct sw_scan_package *p,
@@ -56,6 +65,13 @@ static bool take_purl(struct sw_arena *a, struct sw_str purl, struct sw_scan_pac
             p->p.version = sw_arena_printf(
                 a, "go%.*s",
                 SW_ARG(version.len && version.ptr[0] == 'v' ? sw_str_from(version, 1) : version));
+        return true;
+    }
+    if (sw_str_is(type, "bitnami")) {
+        p->p.name = percent_decoded(a, rest);
+        p->p.arch = qualifier(a, qualifiers, "arch");
+        p->p.version = without_revision(version);
+        p->ecosystem = SW_STR("Bitnami");
         return true;
     }
     bool deb = sw_str_is(type, "deb"), apk = sw_str_is(type, "apk"), rpm = sw_str_is(type, "rpm");
@@ -164,4 +180,22 @@ enum sw_code sw_scan_sbom(struct sw_arena *a, struct sw_str text, struct sw_str 
         own->problem =
             sw_arena_printf(a, "%zu components are of kinds that are not compared here", c.unknown);
     return sw_arena_check(a, "the bill of materials", err);
+}
+
+enum sw_code sw_scan_bitnami(struct sw_arena *a, struct sw_str text, struct sw_scan_package **ret,
+                             size_t *ret_n, struct sw_error *err) {
+    struct sw_json_limits limits = {.bytes = SW_SCAN_DOCUMENT_MAX};
+    struct collected c = {.a = a};
+    const struct sw_json *root, *packages = NULL;
+    enum sw_code code = sw_json_parse(a, text, &limits, &root, err);
+    if (!code) code = sw_json_need_node(root, "packages", SW_JSON_ARRAY, &packages, err);
+    if (code) return code;
+    spdx(&c, packages);
+    size_t kept = 0;
+    for (size_t i = 0; i < c.n; i++)
+        if (sw_str_is(c.packages[i].ecosystem, "Bitnami")) c.packages[kept++] = c.packages[i];
+    if (!kept) return sw_fail(err, SW_SYNTAX, "it names no package of Bitnami");
+    *ret = c.packages;
+    *ret_n = kept;
+    return SW_OK;
 }

@@ -61,5 +61,10 @@ SW_NODISCARD enum sw_code sw_scan_known(struct sw_arena *a, struct sw_store *sto
 /* Packages of a CycloneDX or SPDX document (JSON) as one artifact. */
 SW_NODISCARD enum sw_code sw_scan_sbom(struct sw_arena *a, struct sw_str text, struct sw_str path,
                                        struct sw_inventory *ret, struct sw_error *err);
+/* The packages of Bitnami in an SPDX document, as its images carry one for each of them. What they
+ * are made of is left out: Bitnami's advisories are about the packages. */
+SW_NODISCARD enum sw_code sw_scan_bitnami(struct sw_arena *a, struct sw_str text,
+                                          struct sw_scan_package **ret, size_t *ret_n,
+                                          struct sw_error *err);
 
 #endif

@@ -181,8 +181,9 @@ struct sw_str sw_triage_purl(struct sw_arena *a, const struct sw_scan_artifact *
                        : x->kind == SW_SCAN_APK ? "apk"
                        : x->kind == SW_SCAN_RPM ? "rpm"
                                                 : "golang";
+    if (sw_str_is(p->ecosystem, "Bitnami")) type = "bitnami";
     sw_buf_addf(&b, "pkg:%s/", type);
-    bool system = strcmp(type, "golang") != 0;
+    bool system = x->kind == SW_SCAN_DPKG || x->kind == SW_SCAN_APK || x->kind == SW_SCAN_RPM;
     if (system && os->id.len) {
         add_encoded(&b, os->id, false);
         sw_buf_add_char(&b, '/');

@@ -88,6 +88,18 @@ done
 fails 'a finding in a bill of materials' 10 'CVE-2099-0003' scan --sbom "$tmp/report.cyclonedx" --severity LOW
 fails 'a program that is none' 1 'not a Go program' scan --binary /bin/true
 fails 'one target at a time' 2 'name one thing' scan --rootfs "$root" --binary /bin/true
+# Packages of Bitnami say what they are in SPDX documents.
+mkdir -p "$tmp/bitnami/adv" "$root/opt/bitnami/redis"
+printf '{"id":"BIT-redis-2099-1","modified":"2099-01-01T00:00:00Z","aliases":["CVE-2099-0042"],"affected":[{"package":{"ecosystem":"Bitnami","name":"redis"},"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"7.2.4"}]}]}]}' >"$tmp/bitnami/adv/BIT-redis-2099-1.json"
+redis() { printf '{"spdxVersion":"SPDX-2.3","packages":[{"name":"redis","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:bitnami/redis@%s?arch=amd64"}]},{"name":"x","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:github/x@1"}]}]}' "$1" >"$root/opt/bitnami/redis/.spdx-redis.spdx"; }
+ok 'advisories of Bitnami' env SLIPWAY_ROOT="$tmp/bitnami/root" "$slipway" db update -q "fixture=$advisories" "bitnami=$tmp/bitnami/adv"
+redis 7.2.3-5
+fails 'a package of Bitnami' 10 'redis +BIT-redis-2099-1|redis +CVE-2099-0042' scan --rootfs "$root" --db "$tmp/bitnami/root/slipway/scan/advisories.db"
+redis 7.2.4-0
+ok 'its builds are no pre-releases' scan --rootfs "$root" --db "$tmp/bitnami/root/slipway/scan/advisories.db"
+printf '{' >"$root/opt/bitnami/redis/.spdx-redis.spdx"
+fails 'a document that cannot be read cannot be told' 11 'unreadable-file: opt/bitnami' scan --rootfs "$root" --db "$tmp/bitnami/root/slipway/scan/advisories.db"
+rm -r "$root/opt"
 ln -s "$slipway" "$tmp/trivy"
 ok 'as trivy nobody is stopped who did not ask' "$tmp/trivy" rootfs --severity LOW "$root"
 fails 'as trivy with an exit code' 3 'CVE-2099-0003' "$tmp/trivy" fs --severity LOW --exit-code 3 --scanners vuln "$root"

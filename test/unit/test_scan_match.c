@@ -1,9 +1,11 @@
 /* The advisory database and matching: written, damaged, looked up, compared. */
 #include "advisory/db_build.h"
 #include "base/map.h"
+#include "scan/eol.h"
 #include "scan/policy.h"
 #include "scan/triage.h"
 #include "unit.h"
+#include <unistd.h>
 
 static const char *const documents[] = {
     /* two ranges, packages and functions; no severity of its own */
@@ -337,6 +339,51 @@ static void accepted_findings_stay_until_their_day(void **state) {
                    SW_SYNTAX, err);
 }
 
+/* "version,codename,series,created,release,eol,..." of the distro-info package: what it knows, and
+ * we have, must be the same. */
+static unsigned compare_ends(const char *path, const char *id, unsigned column) {
+    FILE *f = fopen(path, "r");
+    char line[512];
+    unsigned compared = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        struct sw_str rest = sw_str_trim(sw_str(line)), field[9] = {{0}}, version, suffix;
+        for (unsigned i = 0; i < 9 && sw_str_next(&rest, ',', &field[i]); i++) continue;
+        sw_str_cut(field[0], ' ', &version, &suffix);
+        struct sw_os_release os = {.id = sw_str(id), .version_id = version};
+        int64_t want, have = sw_eol_of(&os);
+        if (!have || !sw_triage_date(field[column], &want)) continue;
+        if (have != want)
+            fail_msg("%s %.*s: we have %lld, distro-info %lld", id, SW_ARG(version),
+                     (long long)have, (long long)want);
+        compared++;
+    }
+    if (f) fclose(f);
+    return compared;
+}
+
+static void ends_of_life_agree_with_distro_info(void **state) {
+    (void)state;
+    if (access("/usr/share/distro-info/debian.csv", R_OK) != 0) skip();
+    assert_true(compare_ends("/usr/share/distro-info/debian.csv", "debian", 6) >= 3);
+    assert_true(compare_ends("/usr/share/distro-info/ubuntu.csv", "ubuntu", 5) >= 3);
+}
+
+static void an_end_that_is_not_known_is_asked_about(void **state) {
+    (void)state;
+    static const struct {
+        const char *id, *version;
+        bool missing;
+    } cases[] = {{"debian", "12", false},      {"debian", "6", true},     {"debian", "99", false},
+                 {"alpine", "3.5.2", true},    {"alpine", "3.99", false}, {"photon", "5.0", true},
+                 {"wolfi", "20230201", false}, {"debian", "", false},     {"", "", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sw_os_release os = {.id = sw_str(cases[i].id),
+                                   .version_id = sw_str(cases[i].version)};
+        if (sw_eol_is_missing(&os) != cases[i].missing)
+            fail_msg("%s %s", cases[i].id, cases[i].version);
+    }
+}
+
 static void accepted_findings_in_yaml(void **state) {
     (void)state;
     static const struct {
@@ -532,6 +579,8 @@ int main(void) {
         cmocka_unit_test(exploited_findings_fail_whatever_their_severity),
         cmocka_unit_test(accepted_findings_stay_until_their_day),
         cmocka_unit_test(accepted_findings_in_yaml),
+        cmocka_unit_test(ends_of_life_agree_with_distro_info),
+        cmocka_unit_test(an_end_that_is_not_known_is_asked_about),
         cmocka_unit_test(vex_statements_clear_what_they_name),
         cmocka_unit_test(policies_are_read_strictly),
         cmocka_unit_test(a_kept_layer_reads_back_and_damage_is_refused),
