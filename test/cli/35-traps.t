@@ -69,6 +69,25 @@ is 'heredocs: two files, one expanded' "$(build 'FROM scratch\nARG V=1\nCOPY <<a
 y$V'
 is 'a heredoc with another interpreter' "$(build 'FROM busybox\nRUN <<E\n#!/bin/cat\nhello\nE\n' >/dev/null; grep -c 'hello' "$tmp/log")" 1
 is 'SHELL' "$(build 'FROM busybox\nSHELL ["/bin/sh","-ec"]\nRUN echo $0 $- > /s\n' >/dev/null; text s | grep -c e)" 1
+is 'the time of a file under COPY --from' "$(SOURCE_DATE_EPOCH=1500000000 build 'FROM busybox AS a\nRUN touch -d @1000000007 /o; touch -d @1600000000 /n\nFROM scratch\nCOPY --from=a /o /n /\n' >/dev/null
+    python3 -c 'import sys, tarfile; print([m.mtime for m in sorted(tarfile.open(sys.argv[1]).getmembers(), key=lambda m: m.name)])' "$tmp/out.tar")" '[1500000000, 1000000007]'
+is 'a wildcard that matches nothing' "$(build 'FROM scratch\nCOPY nothing* /x/\n')$(build 'FROM scratch\nCOPY nothing* f /x/\n')" 'x 5 0o755 0 0  0
+x/f 0 0o644 0 0  2'
+fails 'a name that is not there' 1 '"/nothing" not found' build 'FROM scratch\nCOPY nothing f /x/\n'
+is '--link: a directory in place of a link' "$(build 'FROM busybox\nRUN ln -s /tmp/real /l; mkdir /tmp/real\nCOPY --link f /l/\n' | grep -E '^(l|tmp/real)')" 'l 5 0o755 0 0  0
+l/f 0 0o644 0 0  2
+tmp/real 5 0o755 0 0  0'
+is '--link: a file in place of a link, and of a directory' "$(build 'FROM busybox\nRUN ln -s /tmp/r /l; echo r >/tmp/r; mkdir /d; touch /d/x\nCOPY --link f /l\nCOPY --link f /d\n' | grep -E '^(l|d|tmp/r)')" 'd 0 0o644 0 0  2
+l 0 0o644 0 0  2
+tmp/r 0 0o644 0 0  2'
+is '--link: what is in a directory stays' "$(build 'FROM busybox\nRUN mkdir /d; touch /d/x\nCOPY --link f /d/\n' | grep '^d/' | cut -d' ' -f1 | tr '\n' ' ')" 'd/f d/x '
+is 'changes below a VOLUME are kept' "$(build 'FROM busybox\nRUN mkdir /v; echo 1 >/v/a\nVOLUME /v\nRUN echo 2 >/v/b; rm /v/a\nCOPY f /v/f\nRUN chmod 700 /v\n' | grep '^v')" 'v 5 0o700 0 0  0
+v/b 0 0o644 0 0  2
+v/f 0 0o644 0 0  2'
+is 'VOLUME makes nothing' "$(build 'FROM busybox\nVOLUME /v\nRUN echo 1 >/x\n' | grep -c '^v')" 0
+is 'the directory of a file, then of none: opaque under COPY --from' "$(build 'FROM busybox AS a\nRUN mkdir -p /d/e; touch /d/1 /d/e/2\nRUN rm -r /d; mkdir /d; touch /d/3\nFROM scratch\nCOPY --from=a /d /d\n' | cut -d' ' -f1 | tr '\n' ' ')" 'd d/3 '
+is '--security=insecure, allowed: all capabilities' "$(build 'FROM busybox\nRUN --security=insecure grep CapEff /proc/self/status >/a\nRUN grep CapEff /proc/self/status >/b\n' --allow security.insecure >/dev/null
+    [ "$(text a)" != "$(text b)" ] && [ "$(text a | tr -dc f | wc -c)" -ge 9 ] && echo more)" more
 fails '--security=insecure wants to be allowed' 1 'allow security.insecure' build 'FROM busybox\nRUN --security=insecure true\n'
 fails 'a device that is required' 1 'there is no device "vendor/x=y"' build 'FROM busybox\nRUN --device=vendor/x=y,required true\n'
 is 'one that is not' "$(build 'FROM busybox\nRUN --device=vendor/x=y echo 1 > /o\n' >/dev/null; text o)" 1
