@@ -26,6 +26,8 @@ void sw_run_mounts_init(struct sw_run_mounts *m, struct sw_store *store) {
 }
 
 void sw_run_mounts_done(struct sw_run_mounts *m) {
+    for (size_t i = 0; i < m->relays.len; i++) sw_agent_relay_free(m->relays.ptr[i]);
+    sw_vec_done(&m->relays);
     for (size_t i = 0; i < m->n_fds; i++) close(m->fds[i]);
     for (size_t i = 0; i < m->temps.len; i++) {
         sw_store_temp_remove(m->store, m->temps.ptr[i]);
@@ -350,6 +352,33 @@ static enum sw_code open_secret(struct sw_stage *s, const struct sw_df_mount *d,
                    SW_ARG(d->id));
 }
 
+static enum sw_code open_agent(struct sw_stage *s, const struct sw_df_mount *d, struct sw_str path,
+                               struct sw_run_mounts *m, struct sw_mount *mount,
+                               struct sw_error *err) {
+    SW_BUF struct sw_buf temp;
+    SW_FD int dir = -1;
+    struct sw_agent_relay *relay = NULL;
+    sw_buf_init(&temp, 4096);
+    enum sw_code code = sw_store_temp_dir(s->build->tools->store, &temp, &dir, err);
+    if (code) return code;
+    sw_vec_add(&m->temps, sw_strdup(temp.ptr));
+    /* With one user alone there is nobody else to give it to. */
+    bool single = s->build->tools->userns->mode == SW_USERNS_SINGLE;
+    struct sw_agent_relay_options options = {.dir_fd = dir,
+                                             .name = "agent",
+                                             .path = path,
+                                             .uid = single ? 0 : d->uid,
+                                             .gid = single ? 0 : d->gid,
+                                             .mode = d->mode};
+    code = sw_agent_relay_start(&options, &relay, err);
+    if (code) return code;
+    sw_vec_add(&m->relays, relay);
+    mount->kind = SW_MOUNT_BIND;
+    mount->source_dir = keep_fd(m, &dir);
+    mount->source = "agent";
+    return SW_OK;
+}
+
 static enum sw_code open_ssh(struct sw_stage *s, const struct sw_df_mount *d,
                              struct sw_run_mounts *m, struct sw_mount *mount, bool *ret_used,
                              struct sw_error *err) {
@@ -359,9 +388,8 @@ static enum sw_code open_ssh(struct sw_stage *s, const struct sw_df_mount *d,
         if (!sw_str_eq(o->ssh[i].id, d->id)) continue;
         if (!d->target.ptr)
             mount->target = sw_arena_printf(&s->arena, "/run/slipway/ssh_agent.%zu", m->n).ptr;
-        mount->kind = SW_MOUNT_BIND;
-        mount->source_dir = 0;
-        mount->source = sw_arena_cstr(&s->arena, o->ssh[i].path);
+        enum sw_code code = open_agent(s, d, o->ssh[i].path, m, mount, err);
+        if (code) return code;
         add_env(s, m, SW_STR("SSH_AUTH_SOCK"), sw_str(mount->target));
         *ret_used = true;
         return SW_OK;

@@ -2,6 +2,7 @@
 #ifndef SW_BUILD_RUN_MOUNTS_INTERNAL_H
 #define SW_BUILD_RUN_MOUNTS_INTERNAL_H
 
+#include "build/agent_relay.h"
 #include "build/room_internal.h"
 #include "dockerfile/mount.h"
 
@@ -14,8 +15,9 @@ struct sw_run_mounts {
     struct sw_overlay overlays[SW_RUN_MOUNTS_MAX]; /* of bind mounts */
     int fds[SW_RUN_MOUNTS_MAX * 2];                /* locks and directories; closed by _done */
     size_t n_fds;
-    struct sw_strs env;   /* NAME=value of secrets and the agent's socket */
-    SW_VEC(char *) temps; /* scratch directories; removed by _done */
+    struct sw_strs env;                     /* NAME=value of secrets and the agent's socket */
+    SW_VEC(char *) temps;                   /* scratch directories; removed by _done */
+    SW_VEC(struct sw_agent_relay *) relays; /* ended by _done */
     struct sw_store *store;
 };
 

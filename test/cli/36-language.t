@@ -115,6 +115,11 @@ fails 'that a link leads out of' 1 'RUN: ' build 'FROM busybox\nRUN --mount=type
 is 'a cache of another owner is another cache' "$(prints 'FROM busybox\nRUN --mount=type=cache,id=r,target=/c touch /c/f\nRUN --mount=type=cache,id=r,uid=5,mode=700,target=/c ls /c >/o; stat -c "%u %a" /c >>/o\n')" '5 700'
 is 'a cache begins anew over another from=' "$(for i in 1 2; do prints "FROM busybox AS b\nRUN echo $i >/f\nFROM busybox\nRUN --mount=type=cache,id=s,from=b,target=/c cat /c/f >/o; echo old >/c/f\n"; done | tr '\n' ' ')" '1 2 '
 
+agent() { rm -f "$tmp/agent"; python3 -c 'import os, socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1]); os.chmod(sys.argv[1], 0o600)' "$tmp/agent"; }
+agent
+is 'an agent for somebody else' "$(prints 'FROM busybox\nRUN --mount=type=ssh,uid=7,gid=8,mode=741 stat -c "%F %u %g %a" $SSH_AUTH_SOCK >/o\n' --ssh default="$tmp/agent")" 'socket 7 8 741'
+is 'without that it is root alone who may ask it' "$(chmod 777 "$tmp/agent"; prints 'FROM busybox\nRUN --mount=type=ssh,target=/a stat -c "%u %g %a" /a >/o\n' --ssh default="$tmp/agent")" '0 0 600'
+
 # what is wrong names its line, with status 1
 fails 'another frontend' 1 'Dockerfile:1: the frontend "x/y"' build '# syntax=x/y\nFROM scratch\n'
 fails 'an empty platform' 1 'Dockerfile:1: FROM: --platform=.X is empty' build 'FROM --platform=$X busybox\n'
