@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "codec/json.h"
 #include "oci/index.h"
+#include "oci/manifest.h"
 #include "remote/remote_internal.h"
 
 static struct sw_str accept_all(void) {
@@ -123,23 +124,103 @@ enum sw_code sw_remote_manifest_head(struct sw_remote *r, struct sw_arena *a,
     return SW_OK;
 }
 
-enum sw_code sw_remote_manifest_put(struct sw_remote *r, struct sw_repository repo,
-                                    struct sw_str reference, struct sw_str type,
-                                    struct sw_str bytes, struct sw_error *err) {
+static enum sw_code put(struct sw_remote *r, struct sw_arena *a, struct sw_repository repo,
+                        struct sw_str reference, struct sw_str type, struct sw_str bytes,
+                        bool *ret_subject, struct sw_error *err) {
     SW_HTTP_RESPONSE struct sw_http_response response = {0};
-    SW_ARENA struct sw_arena a = {0};
-    sw_arena_init(&a, 0);
     struct sw_http_header header = {SW_STR("Content-Type"), type};
     struct call c = {.repo = repo,
                      .method = "PUT",
-                     .path = manifest_path(&a, repo, reference),
+                     .path = manifest_path(a, repo, reference),
                      .actions = "pull,push",
                      .headers = &header,
                      .n_headers = 1};
     c.http.body = bytes;
     sw_http_response_init(&response);
-    enum sw_code code = remote_call(r, &a, &c, &response, err);
-    return code ? code : remote_check(&a, &c, &response, err);
+    enum sw_code code = remote_call(r, a, &c, &response, err);
+    if (!code) code = remote_check(a, &c, &response, err);
+    if (!code) *ret_subject = sw_http_header(&response, "oci-subject").len > 0;
+    return code;
+}
+
+/* Registries before 1.1 keep no referrers: there an index under the tag "sha256-<hex>" lists them,
+ * and whoever pushes one adds it (distribution-spec, "Pushing Manifests with Subject"). */
+static struct sw_str fallback_tag(struct sw_arena *a, const struct sw_digest *digest) {
+    char text[SW_DIGEST_TEXT_MAX];
+    struct sw_str hex = sw_digest_hex(digest, text);
+    return sw_arena_printf(a, "%s-%.*s", sw_digest_alg_name((enum sw_digest_alg)digest->alg),
+                           SW_ARG(sw_str_sub(hex, 0, 64)));
+}
+
+static enum sw_code fallback(struct sw_remote *r, struct sw_arena *a, struct sw_repository repo,
+                             const struct sw_digest *digest, struct sw_str *ret_bytes,
+                             struct sw_error *err) {
+    struct sw_descriptor d;
+    enum sw_code code =
+        sw_remote_manifest_get(r, a, repo, fallback_tag(a, digest), &d, ret_bytes, err);
+    if (code != SW_NOT_FOUND) return code;
+    *ret_bytes = SW_STR("");
+    return SW_OK;
+}
+
+static enum sw_code add_to_fallback(struct sw_remote *r, struct sw_arena *a,
+                                    struct sw_repository repo, const struct sw_digest *subject,
+                                    const struct sw_descriptor *d, struct sw_error *err) {
+    struct sw_index index = {.media_type = SW_STR(SW_MT_OCI_INDEX)};
+    SW_BUF struct sw_buf text;
+    struct sw_str bytes;
+    bool ignored;
+    sw_buf_init(&text, SW_OCI_DOCUMENT_MAX);
+    enum sw_code code = fallback(r, a, repo, subject, &bytes, err);
+    if (!code && bytes.len) code = sw_index_parse(a, bytes, SW_STR(SW_MT_OCI_INDEX), &index, err);
+    if (code) return code;
+    for (size_t i = 0; i < index.n_manifests; i++)
+        if (sw_digest_eq(&index.manifests[i].digest, &d->digest)) return SW_OK;
+    sw_index_add(a, &index, d);
+    sw_index_write(&text, &index);
+    code = sw_buf_check(&text, "the list of referrers", err);
+    if (code) return code;
+    return put(r, a, repo, fallback_tag(a, subject), SW_STR(SW_MT_OCI_INDEX), sw_buf_str(&text),
+               &ignored, err);
+}
+
+/* What a list of referrers says of a document; false where it refers to nothing. */
+static bool as_referrer(struct sw_arena *a, struct sw_str type, struct sw_str bytes,
+                        struct sw_digest *ret_subject, struct sw_descriptor *ret) {
+    struct sw_error ignored;
+    struct sw_manifest m;
+    struct sw_index index;
+    const struct sw_descriptor *subject = NULL;
+    struct sw_descriptor d = sw_descriptor_of("", bytes);
+    d.media_type = type;
+    if (sw_media_type_of(type).kind == SW_MEDIA_INDEX) {
+        if (sw_index_parse(a, bytes, type, &index, &ignored)) return false;
+        subject = index.subject;
+        d.artifact_type = index.artifact_type;
+        d.annotations = index.annotations;
+    } else {
+        if (sw_manifest_parse(a, bytes, type, &m, &ignored)) return false;
+        subject = m.subject;
+        d.artifact_type = m.artifact_type.len ? m.artifact_type : m.config.media_type;
+        d.annotations = m.annotations;
+    }
+    if (!subject) return false;
+    *ret_subject = subject->digest;
+    *ret = d;
+    return true;
+}
+
+enum sw_code sw_remote_manifest_put(struct sw_remote *r, struct sw_repository repo,
+                                    struct sw_str reference, struct sw_str type,
+                                    struct sw_str bytes, struct sw_error *err) {
+    SW_ARENA struct sw_arena a = {0};
+    struct sw_digest subject;
+    struct sw_descriptor d;
+    bool known = false;
+    sw_arena_init(&a, 0);
+    enum sw_code code = put(r, &a, repo, reference, type, bytes, &known, err);
+    if (code || known || !as_referrer(&a, type, bytes, &subject, &d)) return code;
+    return add_to_fallback(r, &a, repo, &subject, &d, err);
 }
 
 enum sw_code sw_remote_manifest_delete(struct sw_remote *r, struct sw_repository repo,
@@ -216,18 +297,6 @@ struct sw_str remote_fallback_tag(struct sw_arena *a, const struct sw_digest *di
     struct sw_str hex = sw_digest_hex(digest, text);
     return sw_arena_printf(a, "%s-%.*s", sw_digest_alg_name((enum sw_digest_alg)digest->alg),
                            SW_ARG(sw_str_sub(hex, 0, 64)));
-}
-
-/* Registries before 1.1: an index under the fallback tag. */
-static enum sw_code fallback(struct sw_remote *r, struct sw_arena *a, struct sw_repository repo,
-                             const struct sw_digest *digest, struct sw_str *ret_bytes,
-                             struct sw_error *err) {
-    struct sw_descriptor d;
-    struct sw_str tag = remote_fallback_tag(a, digest);
-    enum sw_code code = sw_remote_manifest_get(r, a, repo, tag, &d, ret_bytes, err);
-    if (code != SW_NOT_FOUND) return code;
-    *ret_bytes = SW_STR("");
-    return SW_OK;
 }
 
 enum sw_code sw_remote_referrers(struct sw_remote *r, struct sw_arena *a, struct sw_repository repo,

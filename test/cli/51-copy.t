@@ -89,6 +89,23 @@ like 'they are all there' "$("$slipway" referrers "$two/r@$amd64")" 'application
 is 'none without the word' "$(copy "$one/r:1" "$two/plain:1" >/dev/null; "$slipway" referrers "$two/plain:1")" ''
 fails 'the store takes none' 1 'keeps no referrers' "$slipway" copy --referrers "$one/r:1" store:r:1
 
+# A registry that knows nothing of referrers: they are listed under a tag.
+if have docker-registry; then
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
+        "$tmp/peer" "$port" >"$tmp/peer.yml"
+    docker-registry serve "$tmp/peer.yml" >/dev/null 2>&1 &
+    servers="$servers $!"
+    n=0
+    until curl -sf "http://127.0.0.1:$port/v2/" >/dev/null || [ $n -ge 100 ]; do sleep 0.1; n=$((n + 1)); done
+    ok 'referrers to docker-registry' copy --referrers "oci:$tmp/src:multi" "127.0.0.1:$port/r:1"
+    like 'are found by their tag' "$("$slipway" referrers "127.0.0.1:$port/r:1")" 'application/x.signature'
+    ok 'and copied on' copy --referrers "127.0.0.1:$port/r:1" "$two/r:3"
+    like 'to where they are known' "$("$slipway" referrers "$two/r@$amd64")" 'application/x.sbom'
+else
+    skip 'referrers by tag' 'docker-registry is missing'
+fi
+
 # inspect
 is 'inspect: the digest' "$("$slipway" inspect --format '{{.Digest}}' "docker://$one/f:1")" "$index"
 like 'inspect: fields' "$("$slipway" inspect --platform linux/arm64 "docker://$one/f:1")" '"ARCH=arm64"'
