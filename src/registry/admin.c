@@ -411,7 +411,12 @@ static void promote(struct call *c) {
     if (promote_digest(q, from, to, digest, tags, n, 4)) sw_reply_bytes(q->x, 204, SW_STR(""));
 }
 
-static void usage(struct call *c) { reply_list(c->q, sw_admin_usage); }
+static void usage(struct call *c) {
+    if (sw_str_is(c->q->x->method, "GET"))
+        reply_list(c->q, sw_admin_usage);
+    else
+        reply_method_not_allowed(c->q);
+}
 
 void api_request(struct request *q) {
     static const struct {
@@ -447,6 +452,11 @@ void api_request(struct request *q) {
                 sw_reply_header(q->x, "WWW-Authenticate", SW_STR("Basic realm=\"slipway\""));
                 reply_error(q, 401, "UNAUTHORIZED", "authentication required");
             }
+            return;
+        }
+        /* A thing by its name can be changed and removed; to list and to add is the collection's. */
+        if (c.id.len && (sw_str_is(q->x->method, "GET") || sw_str_is(q->x->method, "POST"))) {
+            reply_method_not_allowed(q);
             return;
         }
         if (q->body.len &&

@@ -265,6 +265,13 @@ static bool is_public(const struct request *q) {
     return sw_str_is(q->x->path, "/api/v1/openapi.json");
 }
 
+/* Places beside the repositories that have no other methods. */
+static bool only_read(const struct request *q) {
+    enum sw_route_kind k = q->route.kind;
+    return k == SW_ROUTE_BASE || k == SW_ROUTE_CATALOG || k == SW_ROUTE_METRICS ||
+           k == SW_ROUTE_HEALTH || k == SW_ROUTE_READY || k == SW_ROUTE_KEYS;
+}
+
 static void on_head(void *context, struct sw_exchange *x) {
     struct sw_registry *r = context;
     struct request *q = SW_NEW(&x->arena, struct request);
@@ -279,6 +286,10 @@ static void on_head(void *context, struct sw_exchange *x) {
         if (last.len && last.len < 64) x->client = sw_arena_str(&x->arena, last);
     }
     q->route = sw_route_parse(&x->arena, x->path);
+    if (!reading(q) && only_read(q)) {
+        reply_method_not_allowed(q);
+        return;
+    }
     if (is_public(q)) return;
     if (!rate_allows(q, r->address_rates, x->client)) return;
     if (sw_policy_ref(r->policies, &x->arena, &q->policy, &q->err)) {
