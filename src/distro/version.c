@@ -359,36 +359,49 @@ static int prerelease_cmp(struct sw_str a, struct sw_str b) {
     }
 }
 
-/* "1.22.3", with or without a v, as one number: the common case of versions and of bounds, and the
- * bulk of the time of a scan. False for anything else, which is then parsed in full. */
-static bool semver_plain(struct sw_str s, uint64_t *ret) {
+/* "1.22.3", with or without a v, as one number, and what follows it: the bulk of the time of a scan
+ * goes into comparing those. False for what must be parsed in full, which need not be wrong. */
+static bool semver_core(struct sw_str s, uint64_t *ret, struct sw_str *ret_rest) {
     const char *p = s.ptr, *end = s.ptr + s.len;
     uint64_t key = 0;
     if (p < end && *p == 'v') p++;
     for (int i = 0; i < 3; i++) {
-        uint64_t n = 0;
         const char *start = p;
-        while (p < end && is_digit(*p)) n = n * 10 + (uint64_t)(*p++ - '0');
+        uint64_t n = 0;
+        while (p < end && p - start < 7 && is_digit(*p)) n = n * 10 + (uint64_t)(*p++ - '0');
         /* Six digits fit in 21 bits. A leading zero is an error of its own. */
         if (p == start || p - start > 6 || (*start == '0' && p - start > 1)) return false;
-        key = key << 21 | n;
-        if (i < 2 && p < end && *p == '.')
-            p++;
-        else if (p < end)
-            return false;
-        else {
-            *ret = key << (21 * (2 - i));
-            return true;
-        }
+        key |= n << (21 * (2 - i));
+        if (i == 2 || p == end || *p != '.') break;
+        p++;
     }
-    return false;
+    *ret = key;
+    *ret_rest = sw_str_n(p, (size_t)(end - p));
+    return true;
+}
+
+/* "", "-rc.1", "+meta", "-rc.1+meta". */
+static bool semver_tail(struct sw_str s, struct sw_str *ret_prerelease) {
+    *ret_prerelease = SW_STR("");
+    if (s.len == 0) return true;
+    size_t plus = sw_str_find_char(s, '+');
+    if (plus != SIZE_MAX && !semver_identifiers(sw_str_from(s, plus + 1), false)) return false;
+    if (plus == 0) return true;
+    if (s.ptr[0] != '-') return false;
+    *ret_prerelease = sw_str_sub(s, 1, plus == SIZE_MAX ? SIZE_MAX : plus - 1);
+    return semver_identifiers(*ret_prerelease, true);
 }
 
 static int semver_cmp(struct sw_str a, struct sw_str b, bool *ret_valid) {
     uint64_t key_a, key_b;
-    *ret_valid = true;
-    if (semver_plain(a, &key_a) && semver_plain(b, &key_b))
-        return (key_a > key_b) - (key_a < key_b);
+    struct sw_str rest_a, rest_b;
+    if (semver_core(a, &key_a, &rest_a) && semver_core(b, &key_b, &rest_b)) {
+        struct sw_str pre_a, pre_b;
+        bool valid_a = semver_tail(rest_a, &pre_a), valid_b = semver_tail(rest_b, &pre_b);
+        *ret_valid = valid_a;
+        if (!valid_a || !valid_b) return (int)valid_a - (int)valid_b;
+        return key_a != key_b ? (key_a > key_b) - (key_a < key_b) : prerelease_cmp(pre_a, pre_b);
+    }
     struct semver x = semver_parse(a), y = semver_parse(b);
     *ret_valid = x.valid;
     if (!x.valid || !y.valid) return (int)x.valid - (int)y.valid;
@@ -469,8 +482,7 @@ bool sw_version_valid(enum sw_version_scheme scheme, struct sw_str v) {
     case SW_VERSION_SEMVER:
         break;
     }
-    uint64_t key;
-    return semver_plain(v, &key) || semver_parse(v).valid;
+    return semver_parse(v).valid;
 }
 
 const char *sw_version_scheme_name(enum sw_version_scheme scheme) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/mem.h"
 #include "scan/eol.h"
 #include "scan/match_internal.h"
 
@@ -111,34 +112,28 @@ static bool after_opening(struct range *r, struct sw_str bound, bool or_equal) {
     return d > 0 || (or_equal && d == 0);
 }
 
-/* Events of one range, from first up to the next SW_OSV_RANGE. Twice over: which bound opens it,
- * then whether anything between that and the version closes it. */
-static enum sw_code judge_range(const struct sw_advdb *db, struct sw_advdb_run run, struct range *r,
-                                struct sw_range_result *ret, struct sw_error *err) {
-    struct sw_advdb_event e;
+/* Events of one range. Twice over: which bound opens it, then whether anything between that and the
+ * version closes it. */
+static void judge_range(const struct sw_advdb_event *events, size_t n, struct range *r,
+                        struct sw_range_result *ret) {
     bool closed = false;
     struct sw_str fixed = SW_STR("");
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < run.count; i++) {
-            enum sw_code code = sw_advdb_event_at(db, run.first + i, &e, err);
-            if (code) return code;
-            if (pass == 0) {
-                if (e.kind == SW_OSV_INTRODUCED) open_at(r, e.version);
-                continue;
-            }
-            if (e.kind != SW_OSV_FIXED && e.kind != SW_OSV_LAST_AFFECTED && e.kind != SW_OSV_LIMIT)
-                continue;
-            bool zero = sw_str_is(e.version, "0"); /* "fixed in 0": never affected */
-            if (e.kind == SW_OSV_LIMIT && sw_str_is(e.version, "*")) continue;
-            int d = zero ? -1 : bound_cmp(r, e.version, r->version);
-            bool inclusive = e.kind == SW_OSV_LAST_AFFECTED;
-            if (d < 0 || (d == 0 && !inclusive)) {
-                if (!r->introduced || after_opening(r, e.version, !inclusive)) closed = true;
-            } else if (e.kind == SW_OSV_FIXED &&
-                       (!fixed.len || bound_cmp(r, e.version, fixed) < 0)) {
-                fixed = e.version;
-            }
+    for (size_t i = 0; i < n; i++)
+        if (events[i].kind == SW_OSV_INTRODUCED) open_at(r, events[i].version);
+    for (size_t i = 0; i < n; i++) {
+        const struct sw_advdb_event *e = &events[i];
+        if (e->kind != SW_OSV_FIXED && e->kind != SW_OSV_LAST_AFFECTED && e->kind != SW_OSV_LIMIT)
+            continue;
+        bool zero = sw_str_is(e->version, "0"); /* "fixed in 0": never affected */
+        if (e->kind == SW_OSV_LIMIT && sw_str_is(e->version, "*")) continue;
+        int d = zero ? -1 : bound_cmp(r, e->version, r->version);
+        bool inclusive = e->kind == SW_OSV_LAST_AFFECTED;
+        if (d < 0 || (d == 0 && !inclusive)) {
+            if (!r->introduced || after_opening(r, e->version, !inclusive)) closed = true;
+        } else if (e->kind == SW_OSV_FIXED && (!fixed.len || bound_cmp(r, e->version, fixed) < 0)) {
+            fixed = e->version;
         }
+    }
     if (r->undecided) ret->undecided = true;
     if (r->introduced && !closed) {
         ret->affected = true;
@@ -148,38 +143,42 @@ static enum sw_code judge_range(const struct sw_advdb *db, struct sw_advdb_run r
         else if (!ret->fixed.len || sw_version_cmp(r->scheme, fixed, ret->fixed) > 0)
             ret->fixed = fixed;
     }
-    return SW_OK;
+}
+
+static void judge_events(const struct sw_advdb_event *events, size_t n,
+                         enum sw_version_scheme scheme, struct sw_str version,
+                         struct sw_range_result *ret) {
+    for (size_t i = 0, end; i < n; i = end) {
+        end = i + 1;
+        if (events[i].kind == SW_OSV_EXACT) {
+            struct sw_str v = events[i].version;
+            if (sw_str_eq(v, version) ||
+                (sw_version_valid(scheme, v) && sw_version_cmp(scheme, v, version) == 0))
+                ret->affected = true;
+            continue;
+        }
+        while (end < n && events[end].kind != SW_OSV_RANGE && events[end].kind != SW_OSV_EXACT)
+            end++;
+        struct range r = {.scheme = scheme, .version = version};
+        judge_range(events + i, end - i, &r, ret);
+    }
 }
 
 enum sw_code sw_match_row(const struct sw_advdb *db, const struct sw_advdb_row *row,
                           enum sw_version_scheme scheme, struct sw_str version,
                           struct sw_range_result *ret, struct sw_error *err) {
+    enum { FEW = 32 }; /* nearly all rows */
     struct sw_range_result result = {.fixed = SW_STR("")};
-    struct sw_advdb_event e;
-    uint32_t i = 0;
-    if (row->flags & SW_ADVDB_UNVERSIONED) result.undecided = true;
-    while (i < row->events.count) {
-        enum sw_code code = sw_advdb_event_at(db, row->events.first + i, &e, err);
-        if (code) return code;
-        if (e.kind == SW_OSV_EXACT) {
-            if (sw_str_eq(e.version, version) || (sw_version_valid(scheme, e.version) &&
-                                                  sw_version_cmp(scheme, e.version, version) == 0))
-                result.affected = true;
-            i++;
-            continue;
-        }
-        struct sw_advdb_run run = {row->events.first + i, 0};
-        do {
-            run.count++;
-            i++;
-            if (i == row->events.count) break;
-            code = sw_advdb_event_at(db, row->events.first + i, &e, err);
-            if (code) return code;
-        } while (e.kind != SW_OSV_RANGE && e.kind != SW_OSV_EXACT);
-        struct range r = {.scheme = scheme, .version = version};
-        code = judge_range(db, run, &r, &result, err);
+    struct sw_advdb_event few[FEW];
+    SW_FREE struct sw_advdb_event *many = NULL;
+    struct sw_advdb_event *events = few;
+    if (row->events.count > FEW) events = many = sw_calloc(row->events.count, sizeof *many);
+    for (uint32_t i = 0; i < row->events.count; i++) {
+        enum sw_code code = sw_advdb_event_at(db, row->events.first + i, &events[i], err);
         if (code) return code;
     }
+    result.undecided = row->flags & SW_ADVDB_UNVERSIONED;
+    judge_events(events, row->events.count, scheme, version, &result);
     *ret = result;
     return SW_OK;
 }
@@ -252,7 +251,10 @@ struct matcher {
     const struct sw_advdb *db;
     const struct sw_match_options *options;
     struct sw_matches *out;
-    size_t cap_findings, cap_doubts;
+    size_t cap_findings;
+    struct sw_str ecosystem; /* that was looked for last, and its number if it was found */
+    uint32_t ecosystem_number;
+    bool ecosystem_found;
     struct sw_error *err;
 };
 
@@ -275,9 +277,7 @@ static struct sw_finding *add_finding(struct matcher *m) {
         if (out->n_findings) memcpy(more, out->findings, out->n_findings * sizeof *more);
         out->findings = more;
     }
-    struct sw_finding *f = &out->findings[out->n_findings++];
-    memset(f, 0, sizeof *f);
-    return f;
+    return &out->findings[out->n_findings++]; /* which the arena has zeroed */
 }
 
 struct subject {
@@ -388,9 +388,16 @@ static enum sw_code take_in_ecosystem(struct matcher *m, const struct sw_scan_ar
                                       bool *ret_found) {
     struct subject s = {.ecosystem = ecosystem};
     if (!sw_match_scheme(ecosystem, &s.scheme)) return SW_OK;
-    enum sw_code code =
-        sw_advdb_ecosystem(m->db, ecosystem, ret_found, &s.ecosystem_number, m->err);
-    if (code || !*ret_found) return code;
+    enum sw_code code = SW_OK;
+    if (!sw_str_eq(m->ecosystem, ecosystem)) {
+        code =
+            sw_advdb_ecosystem(m->db, ecosystem, &m->ecosystem_found, &m->ecosystem_number, m->err);
+        if (code) return code;
+        m->ecosystem = ecosystem;
+    }
+    *ret_found = m->ecosystem_found;
+    if (!*ret_found) return SW_OK;
+    s.ecosystem_number = m->ecosystem_number;
     describe(m, x, p, &s);
     m->out->n_packages++;
     return take_subject(m, &s);
@@ -535,13 +542,29 @@ static void merge_duplicates(struct matcher *m) {
 }
 
 static int finding_order(const void *x, const void *y) {
-    const struct sw_finding *a = x, *b = y;
-    int d = sw_str_cmp(a->artifact->path, b->artifact->path);
-    if (!d) d = (a->artifact > b->artifact) - (a->artifact < b->artifact);
+    const struct sw_finding *a = *(struct sw_finding *const *)x,
+                            *b = *(struct sw_finding *const *)y;
+    int d = 0;
+    if (a->artifact != b->artifact) {
+        d = sw_str_cmp(a->artifact->path, b->artifact->path);
+        if (!d) d = a->artifact > b->artifact ? 1 : -1;
+    }
     if (!d) d = sw_str_cmp(a->name, b->name);
     if (!d) d = (int)b->severity - (int)a->severity;
     if (!d) d = sw_str_cmp(a->vuln.id, b->vuln.id);
     return d ? d : sw_str_cmp(a->package->p.name, b->package->p.name);
+}
+
+/* By pointers: a finding has hundreds of bytes. */
+static void sort_findings(struct matcher *m) {
+    size_t n = m->out->n_findings;
+    if (n < 2) return;
+    struct sw_finding **order = sw_arena_array(m->a, n, sizeof *order);
+    struct sw_finding *sorted = sw_arena_array(m->a, n, sizeof *sorted);
+    for (size_t i = 0; i < n; i++) order[i] = &m->out->findings[i];
+    qsort(order, n, sizeof *order, finding_order);
+    for (size_t i = 0; i < n; i++) sorted[i] = *order[i];
+    m->out->findings = sorted;
 }
 
 static void judge_os(struct matcher *m, const struct sw_inventory *inventory) {
@@ -598,7 +621,7 @@ enum sw_code sw_match(struct sw_arena *a, const struct sw_advdb *db,
     judge_os(&m, inventory);
     judge_go(&m, inventory);
     merge_duplicates(&m);
-    if (out.n_findings) qsort(out.findings, out.n_findings, sizeof *out.findings, finding_order);
+    sort_findings(&m);
     *ret = out;
     return sw_arena_check(a, "the findings", err);
 }

@@ -57,6 +57,39 @@ static void apk_order_follows_the_manual(void **state) {
     assert_false(sw_version_valid(SW_VERSION_APK, SW_STR("")));
 }
 
+/* The short way and the long one (numbers of more than six digits) must agree. */
+static void semver_short_and_long_ways_agree(void **state) {
+    (void)state;
+    static const char *const tails[] = {"",     "-0",    "-rc.1", "-rc.1+m", "+m",   "-",
+                                        "-01",  "-a..b", "+",     "-a_b",    ".1",   "-rc.10",
+                                        "+m+m", "-1.a",  "-a-b",  "x",       "-0.2", "-rc.1+"};
+    static const char *const cores[] = {"1.2.3",  "1.2",    "1",    "1.2.4",
+                                        "v1.2.3", "01.2.3", "1..3", ""};
+    enum { TAILS = sizeof tails / sizeof *tails, CORES = sizeof cores / sizeof *cores };
+    for (unsigned i = 0; i < TAILS * CORES; i++)
+        for (unsigned j = 0; j < TAILS * CORES; j++) {
+            char a[64], b[64], long_a[80], long_b[80];
+            snprintf(a, sizeof a, "%s%s", cores[i / TAILS], tails[i % TAILS]);
+            snprintf(b, sizeof b, "%s%s", cores[j / TAILS], tails[j % TAILS]);
+            /* A larger major number in both, in a form that takes the long way. */
+            const char *rest_a = a[0] == 'v' ? a + 1 : a, *rest_b = b[0] == 'v' ? b + 1 : b;
+            bool zero = *rest_a == '0' || *rest_b == '0' || !*rest_a || !*rest_b;
+            bool digits = *rest_a >= '1' && *rest_a <= '9' && *rest_b >= '1' && *rest_b <= '9';
+            if (zero || !digits) continue;
+            snprintf(long_a, sizeof long_a, "10000000%s", rest_a);
+            snprintf(long_b, sizeof long_b, "10000000%s", rest_b);
+            int got = sw_version_cmp(SW_VERSION_SEMVER, sw_str(a), sw_str(b));
+            int want = sw_version_cmp(SW_VERSION_SEMVER, sw_str(long_a), sw_str(long_b));
+            if ((got > 0) - (got < 0) != (want > 0) - (want < 0))
+                fail_msg("%s to %s: %d, the long way %d", a, b, got, want);
+            bool valid, valid_long;
+            sw_version_cmp_bound(SW_VERSION_SEMVER, sw_str(a), sw_str("1.0.0"), &valid);
+            valid_long = sw_version_valid(SW_VERSION_SEMVER, sw_str(long_a));
+            if (valid != valid_long || valid != sw_version_valid(SW_VERSION_SEMVER, sw_str(a)))
+                fail_msg("%s: valid %d, the long way %d", a, valid, valid_long);
+        }
+}
+
 static void semver_order_follows_the_specification(void **state) {
     (void)state;
     CHECK(SW_VERSION_SEMVER, {"1.0.0-alpha", "1.0.0-alpha.1", -1},
@@ -97,6 +130,7 @@ int main(void) {
         cmocka_unit_test(rpm_order_follows_rpmvercmp),
         cmocka_unit_test(apk_order_follows_the_manual),
         cmocka_unit_test(semver_order_follows_the_specification),
+        cmocka_unit_test(semver_short_and_long_ways_agree),
         cmocka_unit_test(go_releases_become_semantic_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
