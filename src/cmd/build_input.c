@@ -10,7 +10,9 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "dockerfile/expand.h"
 #include "dockerfile/limits.h"
+#include "dockerfile/parse.h"
 
 static enum sw_code read_stdin(struct sw_arena *arena, struct sw_str *ret, struct sw_error *err) {
     SW_BUF struct sw_buf text;
@@ -111,26 +113,88 @@ static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_optio
 /* The last second of the year 9999: what RFC 3339 can write. */
 #define EPOCH_MAX 253402300799
 
-/* SOURCE_DATE_EPOCH or --source-date-epoch, else the time of the context's last commit, else 0. */
+static enum sw_code parse_epoch(struct sw_str text, int64_t *ret, struct sw_error *err) {
+    if (!sw_str_i64(text, ret) || *ret < 0)
+        return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%.*s: want seconds since 1970",
+                       SW_ARG(text));
+    if (*ret <= EPOCH_MAX) return SW_OK;
+    return sw_fail(err, SW_USAGE,
+                   "SOURCE_DATE_EPOCH=%.*s: beyond the year 9999, which no image document can "
+                   "say; seconds are wanted, not milliseconds",
+                   SW_ARG(text));
+}
+
+/* The value of a global "ARG SOURCE_DATE_EPOCH=..." of the Dockerfile; "" where it has none. What
+ * is wrong with the file will be said by whoever builds it. */
+static struct sw_str declared_epoch(struct sw_invocation *inv, const struct sw_build_options *o,
+                                    struct sw_dockerfile **ret_file, unsigned *ret_line) {
+    struct sw_df_vars vars = {.arena = inv->arena};
+    struct sw_df_lex lex = {.env = sw_df_vars_env(&vars)};
+    struct sw_str value, epoch = SW_STR("");
+    struct sw_error ignored = {0};
+    struct sw_dockerfile *file;
+    *ret_file = NULL;
+    if (sw_dockerfile_parse(inv->arena, o->dockerfile, sw_str(o->dockerfile_name), &file, &ignored))
+        return epoch;
+    *ret_file = file;
+    lex.escape = file->escape;
+    for (size_t i = 0; i < file->n_globals; i++) {
+        const struct sw_df_pairs *pairs = &file->instructions[i].pairs;
+        for (size_t k = 0; k < pairs->n; k++) {
+            const struct sw_df_pair *arg = &pairs->items[k];
+            if (!sw_pairs_get(&o->args, arg->name, &value)) {
+                if (!arg->value.ptr) continue;
+                if (sw_df_expand_word(inv->arena, &lex, arg->value, &value, &ignored)) return epoch;
+            }
+            sw_df_vars_set(&vars, arg->name, value);
+            if (!sw_str_is(arg->name, "SOURCE_DATE_EPOCH")) continue;
+            epoch = value;
+            *ret_line = file->instructions[i].span.line;
+        }
+    }
+    return epoch;
+}
+
+/* Where nobody gave an epoch, the Dockerfile may. *ret_known false: it does not, or means the time
+ * of its context, which is what counts then anyway. */
+static enum sw_code epoch_of_dockerfile(struct sw_invocation *inv, struct sw_build_options *o,
+                                        bool *ret_known, struct sw_error *err) {
+    struct sw_dockerfile *file;
+    unsigned line = 0;
+    struct sw_str text = declared_epoch(inv, o, &file, &line);
+    *ret_known = false;
+    if (!text.len || sw_str_is(text, "context")) return SW_OK;
+    /* A stage's or a named context's time is not known before they are. */
+    if (sw_df_stage_by_name(file, text)) return SW_OK;
+    for (size_t i = 0; i < o->n_contexts; i++)
+        if (sw_str_ieq(o->contexts[i].name, text)) return SW_OK;
+    enum sw_code code = parse_epoch(text, &o->epoch_s, err);
+    if (code) {
+        err->code = SW_SYNTAX;
+        return sw_context(err, "%s:%u", o->dockerfile_name, line);
+    }
+    *ret_known = true;
+    return SW_OK;
+}
+
+/* --source-date-epoch, --timestamp, the build argument or the variable SOURCE_DATE_EPOCH, else the
+ * Dockerfile's own, else the time of the context's last commit, else 0. */
 static enum sw_code find_epoch(struct sw_invocation *inv, struct sw_build_options *o,
                                struct sw_error *err) {
+    struct sw_str name = SW_STR("SOURCE_DATE_EPOCH"), given = SW_STR("");
     const char *text = sw_opt(inv, "source-date-epoch");
-    struct sw_str value;
+    bool known = false;
     if (!text) text = sw_opt(inv, "timestamp");
-    for (size_t i = 0; i < o->args.len && !text; i++)
-        if (sw_str_is(o->args.ptr[i].name, "SOURCE_DATE_EPOCH"))
-            text = sw_arena_cstr(inv->arena, o->args.ptr[i].value);
-    if (!text) text = getenv("SOURCE_DATE_EPOCH");
-    if (text && *text) {
-        value = sw_str(text);
-        if (!sw_str_i64(value, &o->epoch_s) || o->epoch_s < 0)
-            return sw_fail(err, SW_USAGE, "SOURCE_DATE_EPOCH=%s: want seconds since 1970", text);
-        if (o->epoch_s <= EPOCH_MAX) return SW_OK;
-        return sw_fail(err, SW_USAGE,
-                       "SOURCE_DATE_EPOCH=%s: beyond the year 9999, which no image document can "
-                       "say; seconds are wanted, not milliseconds",
-                       text);
+    bool is_arg = sw_pairs_get(&o->args, name, &given);
+    if (!text && !is_arg) text = getenv("SOURCE_DATE_EPOCH");
+    if (text) given = sw_str(text);
+    if (given.len && !sw_str_is(given, "context")) {
+        /* As with docker: an ARG of this name sees it, whoever gave it. */
+        if (!is_arg) sw_pairs_set(inv->arena, &o->args, name, given);
+        return parse_epoch(given, &o->epoch_s, err);
     }
+    enum sw_code code = given.len || is_arg ? SW_OK : epoch_of_dockerfile(inv, o, &known, err);
+    if (code || known) return code;
     SW_FREE char *git = sw_asprintf("%s/.git", o->context);
     if (access(git, F_OK) < 0 || !sw_proc_find("git", NULL)) return SW_OK;
     SW_BUF struct sw_buf out;

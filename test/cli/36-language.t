@@ -120,6 +120,13 @@ agent
 is 'an agent for somebody else' "$(prints 'FROM busybox\nRUN --mount=type=ssh,uid=7,gid=8,mode=741 stat -c "%F %u %g %a" $SSH_AUTH_SOCK >/o\n' --ssh default="$tmp/agent")" 'socket 7 8 741'
 is 'without that it is root alone who may ask it' "$(chmod 777 "$tmp/agent"; prints 'FROM busybox\nRUN --mount=type=ssh,target=/a stat -c "%u %g %a" /a >/o\n' --ssh default="$tmp/agent")" '0 0 600'
 
+# the epoch
+created() { "$slipway" inspect result --format '{{.Created}}'; }
+is 'SOURCE_DATE_EPOCH of the Dockerfile' "$(image 'ARG SOURCE_DATE_EPOCH=86400\nFROM scratch\n'; created)" 1970-01-02T00:00:00Z
+is 'a variable of the environment goes before it' "$(export SOURCE_DATE_EPOCH=172800; image 'ARG SOURCE_DATE_EPOCH=86400\nFROM scratch\n'; created)" 1970-01-03T00:00:00Z
+is 'and is an argument, too' "$(export SOURCE_DATE_EPOCH=5; prints 'FROM busybox\nARG SOURCE_DATE_EPOCH\nRUN echo $SOURCE_DATE_EPOCH >/o\n')" 5
+fails 'one that is no number' 1 'Dockerfile:1: SOURCE_DATE_EPOCH=soon' build 'ARG SOURCE_DATE_EPOCH=soon\nFROM scratch\n'
+
 # what is wrong names its line, with status 1
 fails 'another frontend' 1 'Dockerfile:1: the frontend "x/y"' build '# syntax=x/y\nFROM scratch\n'
 fails 'an empty platform' 1 'Dockerfile:1: FROM: --platform=.X is empty' build 'FROM --platform=$X busybox\n'
