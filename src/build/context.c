@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/sys.h"
@@ -22,6 +23,7 @@ struct directory {
     const struct sw_ignore *ignore; /* borrowed; may be NULL */
     const char *ignore_name;        /* borrowed */
     struct sw_filehash *hashes;     /* owned */
+    int64_t opened_ns;              /* before anything in it was looked at */
 };
 
 static struct directory *of(struct sw_source *s) { return (struct directory *)s; }
@@ -100,6 +102,7 @@ static enum sw_code fill(struct directory *d, struct sw_arena *arena, int dirfd,
         if (n < 0) return sw_fail_sys(err, errno, "read the link %s", name);
         ret->link = sw_arena_str(arena, sw_str_n(target, (size_t)n));
     }
+    if (ret->type == SW_TAR_FILE && sw_filehash_is_plain(d->hashes, st)) return SW_OK;
     return sw_read_xattrs(arena, dirfd, name, ret, err);
 }
 
@@ -182,9 +185,11 @@ static bool directory_recall(struct sw_source *s, const struct stat *st, struct 
     return sw_filehash_get(of(s)->hashes, st, ret);
 }
 
-static void directory_remember(struct sw_source *s, const struct stat *st, int64_t started_ns,
+static void directory_remember(struct sw_source *s, const struct sw_node *node,
+                               const struct stat *st, int64_t started_ns,
                                const struct sw_digest *digest) {
     sw_filehash_put(of(s)->hashes, st, started_ns, digest);
+    if (!node->n_xattrs) sw_filehash_put_plain(of(s)->hashes, st, of(s)->opened_ns);
 }
 
 static struct sw_str nearest_name(struct directory *d, struct sw_arena *arena, struct sw_str path) {
@@ -254,6 +259,7 @@ enum sw_code sw_source_directory(struct sw_store *store, const char *path,
                                    .clear_times = true,
                                    .has_excludes = ignore != NULL};
     d->fd = sw_take_fd(&fd);
+    d->opened_ns = sw_now_unix_ns();
     d->path = sw_strdup(path);
     d->ignore = ignore && sw_ignore_count(ignore) ? ignore : NULL;
     d->ignore_name = ignore_name;

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -97,11 +98,22 @@ static bool is_foreign(const char *name) {
     return false;
 }
 
+/* listxattrat(2) came with Linux 6.13; it is twice as fast as the way through /proc. */
+#ifndef SYS_listxattrat
+#define SYS_listxattrat 465
+#endif
+
+static ssize_t list_xattrs(int dirfd, const char *name, const char *path, char *list, size_t size) {
+    ssize_t len = syscall(SYS_listxattrat, dirfd, name, AT_SYMLINK_NOFOLLOW, list, size);
+    if (len >= 0 || (errno != ENOSYS && errno != EPERM)) return len;
+    return llistxattr(path, list, size);
+}
+
 enum sw_code sw_read_xattrs(struct sw_arena *arena, int dirfd, const char *name,
                             struct sw_node *node, struct sw_error *err) {
     char path[PATH_MAX + 64], list[65536];
     snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
-    ssize_t len = llistxattr(path, list, sizeof list);
+    ssize_t len = list_xattrs(dirfd, name, path, list, sizeof list);
     if (len < 0 && (errno == ENOTSUP || errno == EACCES || errno == EPERM)) return SW_OK;
     if (len < 0) return sw_fail_sys(err, errno, "list the extended attributes of %s", name);
     SW_VEC(struct sw_tar_xattr) found = {0};
@@ -254,7 +266,8 @@ static enum sw_code check_and_remember(const struct sw_source_file *f, int fd, i
     if (!same_state(&st, f->node))
         return sw_fail(err, SW_BUSY, "%.*s changed while it was read; build again",
                        SW_ARG(f->path));
-    if (f->source->ops->remember) f->source->ops->remember(f->source, &st, started, digest);
+    if (f->source->ops->remember)
+        f->source->ops->remember(f->source, f->node, &st, started, digest);
     *f->ret = *digest;
     return SW_OK;
 }

@@ -50,8 +50,9 @@ struct sw_source_ops {
                          struct sw_error *err);
     /* The sha256 that is remembered for a file with this stat; may be NULL. */
     bool (*recall)(struct sw_source *s, const struct stat *st, struct sw_digest *ret);
-    void (*remember)(struct sw_source *s, const struct stat *st, int64_t started_ns,
-                     const struct sw_digest *digest);
+    /* node: as stat made it, with its extended attributes. */
+    void (*remember)(struct sw_source *s, const struct sw_node *node, const struct stat *st,
+                     int64_t started_ns, const struct sw_digest *digest);
     /* Why a path is not there, for errors: "excluded by .dockerignore line 3 (*.txt)", or the
      * nearest name. In arena; may be NULL or return an empty text. */
     struct sw_str (*explain)(struct sw_source *s, struct sw_arena *arena, struct sw_str path);

@@ -90,12 +90,9 @@ struct sw_str sw_digest_format(const struct sw_digest *d, char ret_text[SW_DIGES
 
 /* ---- hashing ---- */
 
-enum { PAIRING_UNKNOWN, PAIRING_NO, PAIRING_YES };
-
 void sw_hasher_init(struct sw_hasher *h, enum sw_digest_alg alg) {
     assert(sw_digest_size(alg));
     h->alg = alg;
-    h->pairing = PAIRING_UNKNOWN;
     h->n_bytes = 0;
     if (alg == SW_SHA256)
         sha256_init((struct sha256_ctx *)h->state);
@@ -123,11 +120,9 @@ static void add_front(struct sw_hasher *h, struct sw_str *bytes, size_t n) {
 }
 
 void sw_hasher_add_two(struct sw_hasher *a, struct sw_str x, struct sw_hasher *b, struct sw_str y) {
-    if (a->pairing == PAIRING_UNKNOWN)
-        a->pairing = sw_sha256_pair_works() ? PAIRING_YES : PAIRING_NO;
     size_t skip_x = to_boundary(a), skip_y = to_boundary(b);
-    if (a->pairing == PAIRING_YES && a->alg == SW_SHA256 && b->alg == SW_SHA256 &&
-        x.len >= skip_x + SHA256_BLOCK_SIZE && y.len >= skip_y + SHA256_BLOCK_SIZE) {
+    if (a->alg == SW_SHA256 && b->alg == SW_SHA256 && x.len >= skip_x + SHA256_BLOCK_SIZE &&
+        y.len >= skip_y + SHA256_BLOCK_SIZE && sw_sha256_pair_works()) {
         add_front(a, &x, skip_x);
         add_front(b, &y, skip_y);
         struct sha256_ctx *s = (struct sha256_ctx *)a->state, *t = (struct sha256_ctx *)b->state;

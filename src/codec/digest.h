@@ -55,7 +55,6 @@ static inline struct sw_str sw_digest_key(const struct sw_digest *d) {
  * digest of a prefix. */
 struct sw_hasher {
     enum sw_digest_alg alg;
-    uint8_t pairing;  /* what sw_hasher_add_two() knows of the processor */
     uint64_t n_bytes; /* hashed so far */
     _Alignas(16) unsigned char state[256];
 };

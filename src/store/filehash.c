@@ -29,6 +29,9 @@
 #define RACY_FINE_NS ((int64_t)100 * 1000 * 1000)
 #define RACY_COARSE_NS ((int64_t)2100 * 1000 * 1000)
 
+/* Flags of a record. */
+#define PLAIN 1u /* the file had no extended attributes */
+
 struct header {
     char magic[8];
     uint64_t n_records;
@@ -40,7 +43,7 @@ struct record {
     int64_t mtime_ns, ctime_ns;
     uint8_t sha256[32];
     uint32_t age; /* saves since it was last asked for */
-    uint32_t zero;
+    uint32_t flags;
 };
 _Static_assert(sizeof(struct record) == 80, "the record is a file format");
 
@@ -195,6 +198,26 @@ void sw_filehash_put(struct sw_filehash *fh, const struct stat *st, int64_t star
         fh->changed = true;
     }
     pthread_rwlock_unlock(&fh->lock);
+}
+
+void sw_filehash_put_plain(struct sw_filehash *fh, const struct stat *st, int64_t listed_ns) {
+    if (is_racy(st, listed_ns)) return;
+    pthread_rwlock_wrlock(&fh->lock);
+    uint32_t n = fh->slots[find_slot(fh, st->st_dev, st->st_ino)];
+    if (n && matches(&fh->records.ptr[n - 1], st)) {
+        fh->records.ptr[n - 1].flags |= PLAIN;
+        fh->changed = true;
+    }
+    pthread_rwlock_unlock(&fh->lock);
+}
+
+bool sw_filehash_is_plain(struct sw_filehash *fh, const struct stat *st) {
+    pthread_rwlock_rdlock(&fh->lock);
+    uint32_t n = fh->slots[find_slot(fh, st->st_dev, st->st_ino)];
+    const struct record *r = n ? &fh->records.ptr[n - 1] : NULL;
+    bool plain = r && matches(r, st) && (r->flags & PLAIN);
+    pthread_rwlock_unlock(&fh->lock);
+    return plain;
 }
 
 /* ---- saving ---- */

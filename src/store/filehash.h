@@ -29,6 +29,12 @@ bool sw_filehash_get(struct sw_filehash *fh, const struct stat *st, struct sw_di
  * that a later change could carry the same times are not recorded. */
 void sw_filehash_put(struct sw_filehash *fh, const struct stat *st, int64_t started_ns,
                      const struct sw_digest *digest);
+/* Adds to what put() remembers that the file has no extended attributes. listed_ns:
+ * sw_now_unix_ns() from before they were listed. */
+void sw_filehash_put_plain(struct sw_filehash *fh, const struct stat *st, int64_t listed_ns);
+/* Whether the file that has this stat is remembered to have none: they do not change without its
+ * ctime. */
+bool sw_filehash_is_plain(struct sw_filehash *fh, const struct stat *st);
 /* Writes it, atomically, where something changed. Entries not asked for in the last 16 saves are
  * dropped. */
 SW_NODISCARD enum sw_code sw_filehash_save(struct sw_filehash *fh, struct sw_error *err);

@@ -67,6 +67,14 @@ if have setfattr && setfattr -n user.note -v hello "$ctx/a" 2>/dev/null; then
     ok 'extended attributes' build
     like 'are kept' "$(list)" 'SCHILY.xattr.user.note'
     setfattr -x user.note "$ctx/a"
+    # That a file has none is remembered once it is old enough (0.1 s) for its times to tell.
+    until [ $(($(date +%s%N) / 1000000 - $(stat -c %.3Z "$ctx/a" | tr -d .))) -gt 300 ]; do :; done
+    ok 'without' build
+    is 'are gone' "$(list | grep -c user.note)" 0
+    setfattr -n user.late -v hello "$ctx/a"
+    ok 'with one again' build
+    like 'which is seen' "$(list)" 'SCHILY.xattr.user.late'
+    setfattr -x user.late "$ctx/a"
 else skip 'extended attributes' 'not supported here'; fi
 if is_root && have setcap && setcap cap_net_bind_service+ep "$ctx/a" 2>/dev/null; then
     ok 'file capabilities' build

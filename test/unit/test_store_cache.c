@@ -282,6 +282,39 @@ static void racy_files_are_not_remembered(void **state) {
     fixture_free(f);
 }
 
+static void plain_files_are_remembered_until_they_change(void **state) {
+    struct fixture *f = fixture_new();
+    struct sw_filehash *fh;
+    struct stat root = {.st_dev = 7, .st_ino = 9}, st = fake_file(1), other = fake_file(2);
+    struct sw_digest d = sw_digest_of(SW_SHA256, SW_STR("x"));
+    int64_t changed = (int64_t)1000 * 1000000000 + 5, later = changed + (int64_t)1000000000;
+    (void)state;
+    assert_ok(sw_filehash_open(f->store, &root, &fh, &f->err), f->err);
+    /* There is no record without a hash. */
+    sw_filehash_put_plain(fh, &st, later);
+    assert_false(sw_filehash_is_plain(fh, &st));
+    sw_filehash_put(fh, &st, later, &d);
+    sw_filehash_put(fh, &other, later, &d);
+    assert_false(sw_filehash_is_plain(fh, &st));
+    /* Listed so soon after a change that an attribute could have come with the same ctime. */
+    sw_filehash_put_plain(fh, &st, changed + 1000000);
+    assert_false(sw_filehash_is_plain(fh, &st));
+    sw_filehash_put_plain(fh, &st, later);
+    assert_true(sw_filehash_is_plain(fh, &st));
+    assert_ok(sw_filehash_save(fh, &f->err), f->err);
+    sw_filehash_free(fh);
+    assert_ok(sw_filehash_open(f->store, &root, &fh, &f->err), f->err);
+    assert_true(sw_filehash_is_plain(fh, &st));
+    assert_false(sw_filehash_is_plain(fh, &other));
+    st.st_ctim.tv_nsec++;
+    assert_false(sw_filehash_is_plain(fh, &st));
+    /* What is hashed anew is not plain before it is said again. */
+    sw_filehash_put(fh, &st, later, &d);
+    assert_false(sw_filehash_is_plain(fh, &st));
+    sw_filehash_free(fh);
+    fixture_free(f);
+}
+
 static void unused_hashes_are_dropped_in_time(void **state) {
     struct fixture *f = fixture_new();
     struct sw_filehash *fh;
@@ -339,6 +372,7 @@ int main(void) {
         cmocka_unit_test(many_processes_share_the_database),
         cmocka_unit_test(file_hashes_are_remembered),
         cmocka_unit_test(racy_files_are_not_remembered),
+        cmocka_unit_test(plain_files_are_remembered_until_they_change),
         cmocka_unit_test(unused_hashes_are_dropped_in_time),
         cmocka_unit_test(damaged_memory_is_forgotten),
     };
