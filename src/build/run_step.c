@@ -87,8 +87,9 @@ static void make_argv(struct run *r) {
     r->argv = sw_strs_copy(&s->arena, &s->shell);
     if (c->form == SW_DF_SCRIPT_FORM) {
         sw_strs_add(&s->arena, &r->argv, script_path(r));
-    } else if (c->argv.n) {
-        sw_strs_add(&s->arena, &r->argv, c->argv.items[0]);
+    } else {
+        /* The shell of a RUN without a command gets an empty one, which succeeds. */
+        sw_strs_add(&s->arena, &r->argv, c->argv.n ? c->argv.items[0] : SW_STR(""));
     }
 }
 

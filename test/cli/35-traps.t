@@ -88,6 +88,7 @@ is 'VOLUME makes nothing' "$(build 'FROM busybox\nVOLUME /v\nRUN echo 1 >/x\n' |
 is 'the directory of a file, then of none: opaque under COPY --from' "$(build 'FROM busybox AS a\nRUN mkdir -p /d/e; touch /d/1 /d/e/2\nRUN rm -r /d; mkdir /d; touch /d/3\nFROM scratch\nCOPY --from=a /d /d\n' | cut -d' ' -f1 | tr '\n' ' ')" 'd d/3 '
 is '--security=insecure, allowed: all capabilities' "$(build 'FROM busybox\nRUN --security=insecure grep CapEff /proc/self/status >/a\nRUN grep CapEff /proc/self/status >/b\n' --allow security.insecure >/dev/null
     [ "$(text a)" != "$(text b)" ] && [ "$(text a | tr -dc f | wc -c)" -ge 9 ] && echo more)" more
+ok 'RUN without a command' build 'FROM busybox\nCMD ["x"]\nRUN\n'
 fails '--security=insecure wants to be allowed' 1 'allow security.insecure' build 'FROM busybox\nRUN --security=insecure true\n'
 fails 'a device that is required' 1 'there is no device "vendor/x=y"' build 'FROM busybox\nRUN --device=vendor/x=y,required true\n'
 is 'one that is not' "$(build 'FROM busybox\nRUN --device=vendor/x=y echo 1 > /o\n' >/dev/null; text o)" 1
