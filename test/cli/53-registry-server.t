@@ -67,11 +67,42 @@ for path in /v2/a/../../etc/passwd /v2/%2e%2e/%2e%2e/x/manifests/1 /v2/a/manifes
     is "no way out: $path" "$got" refused
 done
 
+# ---- retention keeps what is deployed ----
+J='Content-Type: application/json'
+printf '{}' >"$tmp/config"
+config=$(sha256sum "$tmp/config" | cut -d' ' -f1)
+status 'a config' 201 -u "$user" --data-binary "@$tmp/config" "http://$at/v2/t/app/blobs/uploads/?digest=sha256:$config"
+for n in 1 2 3; do
+    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"a/b","digest":"sha256:%s","size":2},"layers":[],"annotations":{"n":"%s"}}' "$config" $n >"$tmp/m$n"
+    status "image $n" 201 -u "$user" -X PUT -H "$M" --data-binary "@$tmp/m$n" "http://$at/v2/t/app/manifests/v$n"
+done
+deployed="{\"repository\":\"t/app\",\"digest\":\"sha256:$(sha256sum "$tmp/m1" | cut -d' ' -f1)\",\"place\":\"eu\"}"
+status 'a rule' 201 -u "$user" -X POST -H "$J" -d '{"kind":"retention","repositories":"t/**","value":"{\"keep_last\":1}"}' "http://$at/api/v1/rules"
+status 'a deployment' 204 -u "$user" -X PUT -H "$J" -d "$deployed" "http://$at/api/v1/deployed"
+status 'a collection' 200 -u "$user" -X POST "http://$at/api/v1/gc"
+is 'the last one and the deployed one stay' "$(curl -s -u "$user" "http://$at/v2/t/app/tags/list")" '{"name":"t/app","tags":["v1","v3"]}'
+status 'it is deployed no more' 204 -u "$user" -X DELETE -H "$J" -d "$deployed" "http://$at/api/v1/deployed"
+status 'another collection' 200 -u "$user" -X POST "http://$at/api/v1/gc"
+is 'and goes' "$(curl -s -u "$user" "http://$at/v2/t/app/tags/list")" '{"name":"t/app","tags":["v3"]}'
+
+# ---- what belongs to others ----
+status 'an account' 201 -u "$user" -X POST -H "$J" -d '{"name":"ann","password":"annspassword"}' "http://$at/api/v1/accounts"
+foreign="mount=sha256:$config"
+status 'a blob is not mounted from where one may not pull' 202 -u ann:annspassword -X POST "http://$at/v2/ann/x/blobs/uploads/?$foreign&from=t/app"
+status 'nor from anywhere' 202 -u ann:annspassword -X POST "http://$at/v2/ann/x/blobs/uploads/?$foreign"
+status 'a known digest is not enough' 400 -u ann:annspassword --data-binary x "http://$at/v2/ann/x/blobs/uploads/?digest=sha256:$config"
+status 'and the blob is not there' 404 -u ann:annspassword "http://$at/v2/ann/x/blobs/sha256:$config"
+refresh=$(curl -s -d 'grant_type=password&username=ann&password=annspassword&access_type=offline&client_id=x' "http://$at/token" | sed -n 's/.*"refresh_token":"\([^"]*\)".*/\1/p')
+again="grant_type=refresh_token&refresh_token=$refresh&scope=repository:ann/x:pull"
+status 'a refresh token' 200 -d "$again" "http://$at/token"
+status 'a new password' 204 -u "$user" -X PUT -H "$J" -d '{"password":"another-password"}' "http://$at/api/v1/accounts/ann"
+status 'voids it' 401 -d "$again" "http://$at/token"
+
 # ---- links where blobs should be ----
 echo blob >"$tmp/blob"
 digest=$(sha256sum "$tmp/blob" | cut -d' ' -f1)
 status 'a blob' 201 -u "$user" --data-binary "@$tmp/blob" "http://$at/v2/a/blobs/uploads/?digest=sha256:$digest"
-file=$(find "$data/data" -type f)
+file=$(grep -rlx blob "$data/data")
 mv "$file" "$tmp/kept"
 echo secret >"$tmp/secret"
 ln -s "$tmp/secret" "$file"
