@@ -248,8 +248,25 @@ static void json_source(struct sw_json_writer *w, const struct sw_build_options 
     sw_json_end_array(w);
 }
 
+/* What keeps the file from being built at all. Its text begins with the file's name and the line.
+ */
+static void json_error(struct sw_json_writer *w, const struct sw_build_options *o,
+                       const struct sw_error *wrong) {
+    struct sw_str text = sw_str(wrong->text), name = sw_str(o->dockerfile_name), line, rest;
+    uint64_t number;
+    sw_json_key(w, "buildError");
+    sw_json_begin_object(w);
+    bool placed = sw_str_starts(text, name) &&
+                  sw_str_cut(sw_str_from(text, name.len), ':', &line, &rest) &&
+                  sw_str_cut(rest, ':', &line, &rest) && sw_str_u64(line, &number);
+    sw_json_put_str(w, "message", placed ? sw_str_trim(rest) : text);
+    if (placed) json_location(w, (uint32_t)number, (uint32_t)number);
+    sw_json_end_object(w);
+}
+
+/* wrong: NULL where the file can be built. */
 static void json_warnings(struct sw_json_writer *w, const struct sw_build_options *o,
-                          const struct sw_df_warnings *all) {
+                          const struct sw_df_warnings *all, const struct sw_error *wrong) {
     sw_json_begin_object(w);
     sw_json_key(w, "warnings");
     sw_json_begin_array(w);
@@ -265,6 +282,7 @@ static void json_warnings(struct sw_json_writer *w, const struct sw_build_option
     }
     sw_json_end_array(w);
     json_source(w, o);
+    if (wrong) json_error(w, o, wrong);
     sw_json_end_object(w);
 }
 
@@ -404,13 +422,16 @@ enum sw_code build_call(struct sw_invocation *inv, const struct sw_session *sess
     sw_json_writer_init(&w, &text, SW_JSON_INDENT);
     enum sw_code code =
         sw_dockerfile_parse(inv->arena, o->dockerfile, sw_str(o->dockerfile_name), &file, err);
+    struct sw_df_warnings warnings = {0};
+    if (!code && call == BUILD_CALL_CHECK) code = build_check(inv, session, o, &warnings, err);
+    if (code && json && call == BUILD_CALL_CHECK) {
+        json_warnings(&w, o, &warnings, err);
+        printf("%s\n", text.ptr);
+    }
     if (code) return code;
     if (call == BUILD_CALL_CHECK) {
-        struct sw_df_warnings warnings;
-        code = build_check(inv, session, o, &warnings, err);
-        if (code) return code;
         inv->exit_status = warnings.n > 0;
-        if (json) json_warnings(&w, o, &warnings);
+        if (json) json_warnings(&w, o, &warnings, NULL);
         if (!json) print_text(o, &warnings);
     } else if (call == BUILD_CALL_OUTLINE) {
         struct sw_df_outline outline;

@@ -67,5 +67,7 @@ like 'with --build-arg' "$("$slipway" build --call=outline --build-arg VERSION=2
 is 'outline as JSON' "$("$slipway" build --call=outline,format=json "$tmp/ctx" | python3 -c 'import json,sys; d=json.load(sys.stdin); print(d["name"], d["args"][1]["value"], d["secrets"][0]["required"])')" 'app 1.0 True'
 is 'targets as JSON' "$("$slipway" build --call=targets,format=json "$tmp/ctx" | python3 -c 'import json,sys; d=json.load(sys.stdin); print([t["name"] for t in d["targets"]], d["targets"][1]["default"])')" "['base', 'app'] True"
 fails 'another call' 2 'want build, check, outline or targets' "$slipway" build --call=nope "$tmp/ctx"
+printf 'FROM scratch\nNONE x\n' >"$tmp/ctx/Dockerfile"
+is 'as JSON it is a buildError' "$("$slipway" build --call=check,format=json "$tmp/ctx" 2>/dev/null | python3 -c 'import json,sys; d=json.load(sys.stdin); e=d["buildError"]; print(d["warnings"], e["message"], e["location"]["ranges"][0]["start"]["line"])')" '[] unknown instruction: NONE 2'
 fails 'a syntax error under --check' 1 'Dockerfile:1' check 'FROMM x\n'
 done_testing
