@@ -175,9 +175,9 @@ static enum sw_code walk(struct differ *d, int fd, struct sw_str dir, int depth,
     SW_ARENA struct sw_arena arena; /* of one directory */
     struct sw_str *names = NULL;
     size_t n = 0;
+    sw_arena_init(&arena, (size_t)1 << 30);
     if (depth > SW_TREE_DEPTH_MAX)
         return sw_fail(err, SW_LIMIT, "directories are nested deeper than %d", SW_TREE_DEPTH_MAX);
-    sw_arena_init(&arena, (size_t)1 << 30);
     enum sw_code code = sw_cancel_check(err);
     if (!code && depth > 0 && is_opaque(d, fd))
         code = whiteout(d, &arena, dir, SW_STR(".wh..opq"), err);

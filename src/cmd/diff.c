@@ -29,8 +29,8 @@ static struct sw_str step_of(const struct sw_image_read *image, size_t layer) {
 static struct sw_str value_text(struct sw_arena *a, const struct sw_json *v) {
     SW_BUF struct sw_buf b;
     struct sw_json_writer w;
-    if (!v) return SW_STR("(none)");
     sw_buf_init(&b, 0);
+    if (!v) return SW_STR("(none)");
     sw_json_writer_init(&w, &b, 0);
     sw_json_tree(&w, v);
     return sw_arena_str(a, sw_buf_str(&b));

@@ -114,6 +114,7 @@ static enum match match_entry(struct sw_arena *a, const struct search *s,
 static enum sw_code find_only(const struct sw_index *index, const struct sw_descriptor **ret,
                               struct sw_error *err) {
     SW_BUF struct sw_buf names;
+    sw_buf_init(&names, 512);
     size_t n = 0;
     for (size_t i = 0; i < index->n_manifests; i++) {
         if (sw_descriptor_is_attestation(&index->manifests[i])) continue;
@@ -121,7 +122,6 @@ static enum sw_code find_only(const struct sw_index *index, const struct sw_desc
         n++;
     }
     if (n == 1) return SW_OK;
-    sw_buf_init(&names, 512);
     list_names(index, &names);
     if (n == 0) return sw_fail(err, SW_NOT_FOUND, "the image layout is empty");
     return sw_fail(err, SW_USAGE, "the image layout has %zu images; name one of: %s", n,
