@@ -86,11 +86,14 @@ const struct sw_command sw_cmd_db_update = {
         "publishes, kev for CISA's catalogue of exploited vulnerabilities or epss for FIRST's "
         "scores; NAME=SOURCE names it. Without one, those of the last time are used, at first "
         "golang.org/x/vulndb.\n\n"
-        "What did not change is not fetched again. If a source cannot be fetched or understood, "
+        "Go rates none of its advisories: their severities come from another source that knows the "
+        "same CVE, such as osv:Bitnami.\n\nWhat did not change is not fetched again. If a source "
+        "cannot be fetched or understood, "
         "the database stays as it was.",
-    .examples = "slipway db update  # Go, through GOPROXY\n"
-                "slipway db update golang.org/x/vulndb osv:Debian osv:Alpine kev epss  # more\n"
-                "slipway db update go=vulndb.zip bitnami=/srv/bitnami.zip  # from files",
+    .examples =
+        "slipway db update  # Go, through GOPROXY\n"
+        "slipway db update golang.org/x/vulndb osv:Bitnami osv:Debian osv:Alpine kev epss  # more\n"
+        "slipway db update go=vulndb.zip bitnami=/srv/bitnami.zip  # from files",
     .options = update_options,
     .max_args = -1,
     .run = run_update,
