@@ -5,6 +5,7 @@
 #
 #     registry-crash.pl [SLIPWAY [ROUNDS [CLIENTS]]]
 #
+# KILLS=100, as tools/check-long has it, means 200 rounds of 64 clients; without it 20 of 16.
 # SERVE: further options of the server, such as "--metadata postgres://... --s3-endpoint ...".
 # ROUND: how many seconds it lives at most (1.2); databases on a busy machine want more.
 use strict;
@@ -17,8 +18,8 @@ use Time::HiRes qw(sleep time);
 
 my ($slipway, $rounds, $clients) = @ARGV;
 $slipway ||= $ENV{SLIPWAY} || "build/src/cmd/slipway";
-$rounds  ||= 20;
-$clients ||= 16;
+$rounds  ||= 2 * ($ENV{KILLS} // 10);
+$clients ||= $ENV{KILLS} ? 64 : 16;
 my $dir  = tempdir(CLEANUP => 1);
 my $port = 0;
 srand($ENV{SEED} // 1);
