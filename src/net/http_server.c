@@ -484,6 +484,10 @@ enum sw_code sw_server_start(const struct sw_server_options *o, struct sw_server
     return SW_OK;
 }
 
+struct sw_server *sw_exchange_server(const struct sw_exchange *x) {
+    return x->internal->server;
+}
+
 unsigned sw_server_port(const struct sw_server *s) { return s->port; }
 
 unsigned sw_server_connections(const struct sw_server *s) {

@@ -80,6 +80,8 @@ unsigned sw_server_connections(const struct sw_server *s);
 /* Accepts nothing more, lets requests end for at most grace_ms, then closes what is left. */
 void sw_server_stop(struct sw_server *s, unsigned grace_ms);
 
+/* Who serves it: known before sw_server_start() has returned. */
+struct sw_server *sw_exchange_server(const struct sw_exchange *x);
 /* A request header, any case; ptr NULL when it was not sent. */
 struct sw_str sw_exchange_header(const struct sw_exchange *x, const char *name);
 

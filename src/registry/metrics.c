@@ -73,7 +73,7 @@ void metrics_get(struct request *q) {
                 "slipway_registry_connections %u\n"
                 "# HELP slipway_build_info The program\n# TYPE slipway_build_info gauge\n"
                 "slipway_build_info{version=\"%s\",store=\"%s\"} 1\n",
-                sw_server_connections(r->server),
+                sw_server_connections(sw_exchange_server(q->x)),
                 r->options.version ? r->options.version : "unknown", r->blobs->ops->name);
     sw_reply_header(q->x, "Content-Type", SW_STR("text/plain; version=0.0.4; charset=utf-8"));
     sw_reply_bytes(q->x, 200, sw_buf_str(&b));
