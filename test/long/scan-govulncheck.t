@@ -1,6 +1,6 @@
 #!/bin/sh
 # Findings in Go programs against govulncheck in binary mode, entry by entry and level by level
-# (module, package, function). Needs go with a module proxy (or GOVULNCHECK), python3, and the Go
+# (module, package, function). Needs govulncheck (GOVULNCHECK, or in PATH), go, python3, and the Go
 # advisories: VULNDB=ZIP, else golang.org/x/vulndb through GOPROXY.
 cd "$(dirname "$0")/../.." || exit 2
 slipway=$PWD/${SLIPWAY:-build/src/cmd/slipway}
@@ -10,8 +10,8 @@ command -v python3 >/dev/null || skip_all 'python3 is not installed'
 tmp=$(mktemp -d) || exit 2
 trap 'chmod -R u+w "$tmp"; rm -rf "$tmp"' EXIT
 export SLIPWAY_ROOT="$tmp/root" GOFLAGS=
-peer=${GOVULNCHECK:-}
-[ -n "$peer" ] || { GOBIN="$tmp/bin" go install golang.org/x/vuln/cmd/govulncheck@latest 2>/dev/null && peer=$tmp/bin/govulncheck; } || skip_all 'govulncheck cannot be installed'
+peer=${GOVULNCHECK:-$(command -v govulncheck)}
+[ -n "$peer" ] || skip_all 'govulncheck is not in PATH'
 "$slipway" db update -q ${VULNDB:+"go=$VULNDB"} || skip_all 'the Go advisories cannot be fetched'
 zip=${VULNDB:-$SLIPWAY_ROOT/slipway/scan/sources/go}
 python3 - "$zip" "$tmp/vulndb" <<'PY'
