@@ -35,7 +35,7 @@ static bool parse_time(struct sw_str text, int64_t *ret_sec, uint32_t *ret_nsec)
     bool point = sw_str_cut(sw_str_from(text, negative ? 1 : 0), '.', &whole, &decimals);
     if (whole.len == 0 && (!point || decimals.len == 0)) return false;
     if (whole.len == 0) whole = SW_STR("0");
-    if (!sw_str_u64(whole, &sec) || sec > INT64_MAX / 2) return false;
+    if (!sw_str_u64(whole, &sec) || sec > (uint64_t)INT64_MAX + negative) return false;
     bool more = false;
     for (size_t i = 0; i < decimals.len; i++, scale /= 10) {
         unsigned digit = (unsigned)(decimals.ptr[i] - '0');
@@ -43,12 +43,13 @@ static bool parse_time(struct sw_str text, int64_t *ret_sec, uint32_t *ret_nsec)
         nsec += digit * scale;
         if (scale == 0 && digit) more = true;
     }
-    *ret_sec = (int64_t)sec;
     if (negative) {
         nsec += more;
-        *ret_sec = -*ret_sec - (nsec ? 1 : 0);
+        if (nsec && sec > INT64_MAX) return false;
+        sec = 0 - sec - (nsec ? 1 : 0);
         nsec = nsec ? 1000000000u - nsec : 0;
     }
+    *ret_sec = (int64_t)sec;
     *ret_nsec = nsec;
     return true;
 }

@@ -313,6 +313,32 @@ static void records_override_the_header(void **state) {
     }
 }
 
+/* Found by the fuzzer: a time that base-256 can say was written as a record that was not read. */
+static void any_time_is_written_and_read(void **state) {
+    static const struct {
+        int64_t sec;
+        uint32_t nsec;
+    } times[] = {{INT64_MIN, 0}, {INT64_MIN, 1}, {-1, 999999999}, {INT64_MAX, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        SW_BUF struct sw_buf out, text;
+        struct sw_error err;
+        char expected[80];
+        struct sw_tar_entry e = {.path = SW_STR("f"),
+                                 .type = SW_TAR_FILE,
+                                 .mode = 0644,
+                                 .mtime_sec = times[i].sec,
+                                 .mtime_nsec = times[i].nsec};
+        sw_buf_init(&out, 0);
+        sw_buf_init(&text, 0);
+        assert_ok(sw_tar_write_header(&out, &e, &err), err);
+        assert_ok(list_archive(sw_buf_str(&out), 512, NULL, &text, &err), err);
+        (void)snprintf(expected, sizeof expected, "0 0644 0/0 0 %lld.%u f", (long long)times[i].sec,
+                       times[i].nsec);
+        assert_memory_equal(text.ptr, expected, strlen(expected));
+    }
+}
+
 static void limits_hold(void **state) {
     SW_BUF struct sw_buf bytes, text;
     struct sw_error err;
@@ -375,6 +401,7 @@ int main(void) {
         cmocka_unit_test(damage_is_found_by_the_checksum),
         cmocka_unit_test(malformed_records_are_refused),
         cmocka_unit_test(records_override_the_header),
+        cmocka_unit_test(any_time_is_written_and_read),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(what_is_no_archive_is_refused),
         cmocka_unit_test(errors_of_the_source_are_passed_on),
