@@ -85,6 +85,10 @@ static enum document document_of(struct sw_str path) {
         {"usr/lib/sysimage/rpm/Packages.db", DOCUMENT_RPM},
         {"usr/lib/sysimage/rpm/rpmdb.sqlite", DOCUMENT_RPM},
         {"usr/lib/sysimage/rpm/rpmdb.sqlite-wal", DOCUMENT_RPM_LOG},
+        {"usr/share/rpm/Packages", DOCUMENT_RPM}, /* of systems that ostree manages */
+        {"usr/share/rpm/Packages.db", DOCUMENT_RPM},
+        {"usr/share/rpm/rpmdb.sqlite", DOCUMENT_RPM},
+        {"usr/share/rpm/rpmdb.sqlite-wal", DOCUMENT_RPM_LOG},
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (sw_str_is(path, fixed[i].path)) return fixed[i].kind;
