@@ -9,6 +9,7 @@
  * docs/format/rpm-database.md has the details.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "distro/package.h"
 #include "distro/sqlite_internal.h"
@@ -113,9 +114,11 @@ static enum sw_code take_header(struct sw_arena *a, struct sw_str blob, struct s
     struct header_fields f = {0};
     enum sw_code code = read_fields(blob, &f, err);
     if (code) return code;
-    if (f.name.len == 0 || f.version.len == 0)
+    if (f.name.len == 0 || f.version.len == 0 || f.release.len == 0)
         return sw_fail(err, SW_CORRUPT, "an rpm header without %s",
-                       f.name.len ? "version" : "name");
+                       f.name.len == 0      ? "name"
+                       : f.version.len == 0 ? "version"
+                                            : "release");
     if (sw_str_is(f.name, "gpg-pubkey")) return SW_OK;
     if (list->len == SW_PACKAGES_MAX)
         return sw_fail(err, SW_LIMIT, "more than %d packages", SW_PACKAGES_MAX);
@@ -123,8 +126,7 @@ static enum sw_code take_header(struct sw_arena *a, struct sw_str blob, struct s
     p->name = sw_arena_str(a, f.name);
     char epoch[16] = "";
     if (f.epoch) snprintf(epoch, sizeof epoch, "%u:", f.epoch);
-    p->version = sw_arena_printf(a, "%s%.*s%s%.*s", epoch, SW_ARG(f.version),
-                                 f.release.len ? "-" : "", SW_ARG(f.release));
+    p->version = sw_arena_printf(a, "%s%.*s-%.*s", epoch, SW_ARG(f.version), SW_ARG(f.release));
     p->arch = sw_arena_str(a, f.arch);
     p->vendor = sw_arena_str(a, f.vendor);
     p->module_label = sw_arena_str(a, f.module_label);
@@ -135,6 +137,7 @@ static enum sw_code take_header(struct sw_arena *a, struct sw_str blob, struct s
 /* --- BerkeleyDB ------------------------------------------------------------------------------ */
 
 enum {
+    BDB_FREE = 0,
     BDB_PAGE_HEADER = 26,
     BDB_HASH_META = 8,
     BDB_HASH_UNSORTED = 2,
@@ -146,7 +149,7 @@ enum {
 
 struct bdb {
     struct sw_str file;
-    size_t page_size, n_pages;
+    size_t page_size, n_pages, n_values;
     bool big;
     struct sw_arena *a;
 };
@@ -172,42 +175,70 @@ static enum sw_code bdb_chain(const struct bdb *db, uint32_t page, uint32_t len,
         size_t used = bdb16(db, p + 22);
         if (p[25] != BDB_OVERFLOW || used == 0 || used > db->page_size - BDB_PAGE_HEADER)
             return sw_fail(err, SW_CORRUPT, "page %u is no overflow page", page);
-        if (used > len - n) used = len - n;
+        if (used > len - n) return sw_fail(err, SW_CORRUPT, "page %u exceeds its value", page);
         memcpy(to + n, p + BDB_PAGE_HEADER, used);
         n += used;
         page = bdb32(db, p + 16);
     }
+    if (page) return sw_fail(err, SW_CORRUPT, "a value goes on past its end on page %u", page);
     *ret = sw_str_n(to, len);
     return sw_arena_check(db->a, "the rpm database", err);
 }
 
-static enum sw_code bdb_hash_page(const struct bdb *db, size_t number, struct sw_packages *list,
+/* One value with its key. The key 0 has the highest number in use instead of a header. */
+static enum sw_code bdb_value(const struct bdb *db, struct sw_str key, struct sw_str item,
+                              struct sw_packages *list, struct sw_error *err) {
+    static const char zero[] = {BDB_ITEM_INLINE, 0, 0, 0, 0};
+    if (key.len != sizeof zero || key.ptr[0] != BDB_ITEM_INLINE)
+        return sw_fail(err, SW_CORRUPT, "a key that is no package's number");
+    if (memcmp(key.ptr, zero, sizeof zero) == 0) return SW_OK;
+    struct sw_str blob = sw_str_from(item, 1);
+    if (item.ptr[0] == BDB_ITEM_OFFPAGE) {
+        if (item.len < 12) return sw_fail(err, SW_CORRUPT, "a value of %zu bytes", item.len);
+        enum sw_code code =
+            bdb_chain(db, bdb32(db, item.ptr + 4), bdb32(db, item.ptr + 8), &blob, err);
+        if (code) return code;
+    } else if (item.ptr[0] != BDB_ITEM_INLINE) {
+        return sw_fail(err, SW_CORRUPT, "a value of type %d", item.ptr[0]);
+    }
+    return take_header(db->a, blob, list, err);
+}
+
+static enum sw_code bdb_hash_page(struct bdb *db, size_t number, struct sw_packages *list,
                                   struct sw_error *err) {
     const char *p = db->file.ptr + number * db->page_size;
     size_t n = bdb16(db, p + 20), end = db->page_size;
-    if (n > (db->page_size - BDB_PAGE_HEADER) / 2)
+    struct sw_str key = {0};
+    if (n % 2 || n > (db->page_size - BDB_PAGE_HEADER) / 2)
         return sw_fail(err, SW_CORRUPT, "page %zu of %zu entries", number, n);
     for (size_t i = 0; i < n; i++) {
         size_t at = bdb16(db, p + BDB_PAGE_HEADER + 2 * i);
         if (at < BDB_PAGE_HEADER + 2 * n || at >= end)
             return sw_fail(err, SW_CORRUPT, "page %zu, entry %zu", number, i);
-        size_t len = end - at; /* entries grow downwards from the page's end */
-        end = at;
-        if (i % 2 == 0) continue; /* a key */
-        struct sw_str blob = sw_str_n(p + at + 1, len - 1);
-        enum sw_code code = SW_OK;
-        if (p[at] == BDB_ITEM_OFFPAGE) {
-            if (len < 12) return sw_fail(err, SW_CORRUPT, "page %zu, entry %zu", number, i);
-            code = bdb_chain(db, bdb32(db, p + at + 4), bdb32(db, p + at + 8), &blob, err);
-        } else if (p[at] != BDB_ITEM_INLINE) {
-            return sw_fail(err, SW_CORRUPT, "page %zu, entry %zu of type %d", number, i, p[at]);
-        } else if (blob.len <= 8) {
-            continue; /* the record with the highest number in use */
+        struct sw_str item = sw_str_n(p + at, end - at);
+        end = at; /* entries grow downwards from the page's end */
+        if (i % 2 == 0) {
+            key = item;
+            continue;
         }
-        if (!code) code = take_header(db->a, blob, list, err);
+        db->n_values++;
+        enum sw_code code = bdb_value(db, key, item, list, err);
         if (code) return code;
     }
     return SW_OK;
+}
+
+/* Every page says its number and its kind; free ones may be holes that were never written. */
+static enum sw_code bdb_page(struct bdb *db, size_t number, struct sw_packages *list,
+                             struct sw_error *err) {
+    const char *p = db->file.ptr + number * db->page_size;
+    if (p[25] == BDB_FREE) return SW_OK;
+    if (p[25] != BDB_HASH && p[25] != BDB_HASH_UNSORTED && p[25] != BDB_OVERFLOW)
+        return sw_fail(err, SW_CORRUPT, "page %zu of type %d", number, p[25]);
+    if (bdb32(db, p + 8) != number)
+        return sw_fail(err, SW_CORRUPT, "page %zu says that it is page %u", number,
+                       bdb32(db, p + 8));
+    return p[25] == BDB_OVERFLOW ? SW_OK : bdb_hash_page(db, number, list, err);
 }
 
 static enum sw_code bdb_parse(struct sw_arena *a, struct sw_str file, bool big,
@@ -219,45 +250,104 @@ static enum sw_code bdb_parse(struct sw_arena *a, struct sw_str file, bool big,
     if (db.page_size < 512 || db.page_size > 65536 || (db.page_size & (db.page_size - 1)))
         return sw_fail(err, SW_CORRUPT, "BerkeleyDB pages of %zu bytes", db.page_size);
     db.n_pages = file.len / db.page_size;
-    uint32_t last = bdb32(&db, file.ptr + 32);
+    uint32_t last = bdb32(&db, file.ptr + 32), n_values = bdb32(&db, file.ptr + 88);
     if (file.len % db.page_size || last >= db.n_pages)
         return sw_fail(err, SW_CORRUPT, "the BerkeleyDB file is cut: %zu pages of %u", db.n_pages,
                        last + 1);
     for (size_t i = 1; i < db.n_pages; i++) {
-        char type = file.ptr[i * db.page_size + 25];
-        if (type != BDB_HASH && type != BDB_HASH_UNSORTED) continue;
-        enum sw_code code = bdb_hash_page(&db, i, list, err);
+        enum sw_code code = bdb_page(&db, i, list, err);
         if (code) return code;
     }
+    if (db.n_values != n_values)
+        return sw_fail(err, SW_CORRUPT, "the BerkeleyDB file has %zu values of %u", db.n_values,
+                       n_values);
     return SW_OK;
 }
 
 /* --- ndb ------------------------------------------------------------------------------------- */
 
-static enum sw_code ndb_parse(struct sw_arena *a, struct sw_str file, struct sw_packages *list,
-                              struct sw_error *err) {
-    enum { PAGE = 4096, SLOT = 16, FIRST_SLOT = 2 };
-    if (file.len < PAGE) return sw_fail(err, SW_CORRUPT, "an ndb file of %zu bytes", file.len);
-    size_t pages = le32(file.ptr + 12);
-    if (pages == 0 || pages > file.len / PAGE)
-        return sw_fail(err, SW_CORRUPT, "an ndb file of %zu bytes with %zu slot pages", file.len,
-                       pages);
-    for (size_t i = FIRST_SLOT; i < pages * PAGE / SLOT; i++) {
-        const char *slot = file.ptr + i * SLOT;
-        if (memcmp(slot, "Slot", 4) != 0) return sw_fail(err, SW_CORRUPT, "ndb slot %zu", i);
-        uint32_t index = le32(slot + 4);
-        size_t at = (size_t)le32(slot + 8) * SLOT, size = (size_t)le32(slot + 12) * SLOT;
-        if (le32(slot + 8) == 0) continue; /* free */
-        if (at > file.len || size > file.len - at || size < SLOT ||
-            memcmp(file.ptr + at, "BlbS", 4) != 0 || le32(file.ptr + at + 4) != index)
-            return sw_fail(err, SW_CORRUPT, "ndb slot %zu points to no blob", i);
-        size_t len = le32(file.ptr + at + 12);
-        if (len > size - SLOT || len > SW_RPM_HEADER_MAX)
-            return sw_fail(err, SW_CORRUPT, "the blob of ndb slot %zu is cut", i);
-        enum sw_code code = take_header(a, sw_str_sub(file, at + SLOT, len), list, err);
-        if (code) return code;
+enum { NDB_PAGE = 4096, NDB_BLOCK = 16, NDB_FIRST_SLOT = 2, NDB_HEAD = 16, NDB_TAIL = 12 };
+
+struct ndb_extent {
+    size_t at, size;
+};
+
+static int by_place(const void *x, const void *y) {
+    const struct ndb_extent *a = x, *b = y;
+    return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static uint32_t adler32(struct sw_str data) {
+    uint32_t a = 1, b = 0;
+    /* 5552 is the longest run after which neither sum has overflowed. */
+    for (size_t i = 0; i < data.len;) {
+        for (size_t end = data.len - i < 5552 ? data.len : i + 5552; i < end; i++) {
+            a += (uint8_t)data.ptr[i];
+            b += a;
+        }
+        a %= 65521;
+        b %= 65521;
+    }
+    return b << 16 | a;
+}
+
+static enum sw_code ndb_blob(struct sw_str file, const char *slot, struct ndb_extent *ret,
+                             struct sw_str *ret_blob, struct sw_error *err) {
+    uint32_t index = le32(slot + 4);
+    size_t at = (size_t)le32(slot + 8) * NDB_BLOCK, size = (size_t)le32(slot + 12) * NDB_BLOCK;
+    if (at > file.len || size > file.len - at || size < NDB_HEAD + NDB_TAIL ||
+        memcmp(file.ptr + at, "BlbS", 4) != 0 || le32(file.ptr + at + 4) != index)
+        return sw_fail(err, SW_CORRUPT, "the ndb slot of package %u points to no blob", index);
+    size_t len = le32(file.ptr + at + 12);
+    const char *tail = file.ptr + at + size - NDB_TAIL;
+    if (len > SW_RPM_HEADER_MAX || size - len < NDB_HEAD + NDB_TAIL ||
+        size - len >= NDB_HEAD + NDB_TAIL + NDB_BLOCK || le32(tail + 4) != len ||
+        memcmp(tail + 8, "BlbE", 4) != 0)
+        return sw_fail(err, SW_CORRUPT, "the ndb blob of package %u is cut", index);
+    if (adler32(sw_str_sub(file, at, size - NDB_TAIL)) != le32(tail))
+        return sw_fail(err, SW_CORRUPT, "the ndb blob of package %u has another checksum", index);
+    *ret = (struct ndb_extent){at, size};
+    *ret_blob = sw_str_sub(file, at + NDB_HEAD, len);
+    return SW_OK;
+}
+
+/* Space that no slot refers to is zero: anything else there is a blob or a page of slots that was
+ * lost. */
+static enum sw_code ndb_gaps(struct sw_str file, size_t start, struct ndb_extent *used, size_t n,
+                             struct sw_error *err) {
+    if (n) qsort(used, n, sizeof *used, by_place);
+    for (size_t i = 0; i <= n; i++) {
+        size_t end = i < n ? used[i].at : file.len;
+        if (end < start) return sw_fail(err, SW_CORRUPT, "ndb blobs overlap at byte %zu", end);
+        for (size_t at = start; at < end; at++)
+            if (file.ptr[at])
+                return sw_fail(err, SW_CORRUPT, "no ndb slot refers to what is at byte %zu", at);
+        if (i < n) start = used[i].at + used[i].size;
     }
     return SW_OK;
+}
+
+static enum sw_code ndb_parse(struct sw_arena *a, struct sw_str file, struct sw_packages *list,
+                              struct sw_error *err) {
+    if (file.len < NDB_PAGE || file.len % NDB_BLOCK)
+        return sw_fail(err, SW_CORRUPT, "an ndb file of %zu bytes", file.len);
+    size_t pages = le32(file.ptr + 12), n_used = 0;
+    if (pages == 0 || pages > file.len / NDB_PAGE)
+        return sw_fail(err, SW_CORRUPT, "an ndb file of %zu bytes with %zu slot pages", file.len,
+                       pages);
+    size_t n_slots = pages * NDB_PAGE / NDB_BLOCK;
+    struct ndb_extent *used = sw_arena_array(a, n_slots, sizeof *used);
+    for (size_t i = NDB_FIRST_SLOT; i < n_slots; i++) {
+        const char *slot = file.ptr + i * NDB_BLOCK;
+        if (memcmp(slot, "Slot", 4) != 0) return sw_fail(err, SW_CORRUPT, "ndb slot %zu", i);
+        if (le32(slot + 8) == 0) continue; /* free */
+        struct sw_str blob = {0};
+        enum sw_code code = ndb_blob(file, slot, &used[n_used], &blob, err);
+        if (!code) code = take_header(a, blob, list, err);
+        if (code) return code;
+        n_used++;
+    }
+    return ndb_gaps(file, pages * NDB_PAGE, used, n_used, err);
 }
 
 /* --- SQLite ---------------------------------------------------------------------------------- */
@@ -265,13 +355,36 @@ static enum sw_code ndb_parse(struct sw_arena *a, struct sw_str file, struct sw_
 struct sqlite_sink {
     struct sw_arena *a;
     struct sw_packages *list;
+    size_t n_headers, n_names;
 };
 
 static enum sw_code sqlite_row(void *context, struct sw_str record, struct sw_error *err) {
     struct sqlite_sink *sink = context;
     struct sw_str blob;
     enum sw_code code = sw_sqlite_column(record, 1, &blob, err);
+    sink->n_headers++;
     return code ? code : take_header(sink->a, blob, sink->list, err);
+}
+
+static enum sw_code sqlite_name(void *context, struct sw_str record, struct sw_error *err) {
+    (void)record, (void)err;
+    ((struct sqlite_sink *)context)->n_names++;
+    return SW_OK;
+}
+
+/* SQLite has no checksums: a changed number of the table's first page may lead to another, empty
+ * one. rpm's index of names has a row for every header and tells. */
+static enum sw_code sqlite_parse(struct sw_arena *a, struct sw_str db, struct sw_str wal,
+                                 struct sw_packages *list, struct sw_error *err) {
+    struct sqlite_sink sink = {.a = a, .list = list};
+    enum sw_code code = sw_sqlite_rows(a, db, wal, "Packages", sqlite_row, &sink, err);
+    if (code) return code;
+    code = sw_sqlite_rows(a, db, wal, "Name", sqlite_name, &sink, err);
+    if (code) return code == SW_NOT_FOUND ? SW_OK : code;
+    if (sink.n_names > sink.n_headers)
+        return sw_fail(err, SW_CORRUPT, "the index has %zu packages, the table %zu", sink.n_names,
+                       sink.n_headers);
+    return SW_OK;
 }
 
 enum sw_code sw_rpm_parse(struct sw_arena *a, struct sw_str db, struct sw_str wal,
@@ -279,8 +392,7 @@ enum sw_code sw_rpm_parse(struct sw_arena *a, struct sw_str db, struct sw_str wa
     struct sw_packages list = {0};
     enum sw_code code;
     if (sw_str_starts(db, SW_STR("SQLite format 3\0"))) {
-        struct sqlite_sink sink = {a, &list};
-        code = sw_sqlite_rows(a, db, wal, "Packages", sqlite_row, &sink, err);
+        code = sqlite_parse(a, db, wal, &list, err);
     } else if (sw_str_starts(db, SW_STR("RpmP"))) {
         code = ndb_parse(a, db, &list, err);
     } else if (db.len >= 512 && (le32(db.ptr + 12) == 0x061561 || be32(db.ptr + 12) == 0x061561)) {

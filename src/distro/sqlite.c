@@ -22,6 +22,8 @@ struct sqlite {
     size_t page_size, usable, n_pages;
     const char **pages; /* arena; by number from 1: in the file, or in the log where it is newer */
     size_t visited;     /* pages walked, so that a circle ends */
+    bool any;           /* a row was seen: rows come in the order of their numbers */
+    int64_t row_id;
     enum sw_code (*row)(void *context, struct sw_str record, struct sw_error *err);
     void *context;
 };
@@ -48,37 +50,74 @@ static bool varint(struct sw_str *s, uint64_t *ret) {
     return false;
 }
 
-/* Frames of the log that were committed replace pages. Frames after the last commit, and frames of
- * an earlier use of the log (other salts), do not count. */
-static enum sw_code apply_wal(struct sqlite *db, struct sw_str wal, struct sw_error *err) {
-    if (wal.len < WAL_HEADER) return SW_OK;
-    uint32_t magic = be(wal.ptr, 4);
+/* The log's running checksum over pairs of words, in the byte order that its magic says. */
+static void wal_sum(const char *p, size_t len, bool big, uint32_t sum[2]) {
+    for (size_t i = 0; i < len; i += 8)
+        for (unsigned j = 0; j < 2; j++) {
+            uint32_t word = be(p + i + 4 * (size_t)j, 4);
+            if (!big) word = __builtin_bswap32(word);
+            sum[j] += word + sum[!j];
+        }
+}
+
+/* Counts the frames up to the last commit. Frames of an earlier use of the log (other salts) end
+ * it. SQLite takes a frame that does not hold together for the end, too; here it may be the damage
+ * that hides packages. */
+static enum sw_code check_wal(const struct sqlite *db, struct sw_str wal, size_t *ret_commit,
+                              size_t *ret_pages, struct sw_error *err) {
+    size_t each = WAL_FRAME + db->page_size, n = (wal.len - WAL_HEADER) / each, i = 0;
+    bool big = be(wal.ptr, 4) & 1;
+    uint32_t sum[2] = {0};
+    wal_sum(wal.ptr, 24, big, sum);
+    if (sum[0] != be(wal.ptr + 24, 4) || sum[1] != be(wal.ptr + 28, 4))
+        return sw_fail(err, SW_CORRUPT, "the write-ahead log's header has another checksum");
+    if ((wal.len - WAL_HEADER) % each)
+        return sw_fail(err, SW_CORRUPT, "the write-ahead log is cut after %zu frames", n);
+    *ret_commit = 0;
+    for (; i < n; i++) {
+        const char *f = wal.ptr + WAL_HEADER + i * each;
+        if (memcmp(f + 8, wal.ptr + 16, 8) != 0) break;
+        wal_sum(f, 8, big, sum);
+        wal_sum(f + WAL_FRAME, db->page_size, big, sum);
+        if (sum[0] != be(f + 16, 4) || sum[1] != be(f + 20, 4) || be(f, 4) == 0)
+            return sw_fail(err, SW_CORRUPT, "frame %zu of the write-ahead log is damaged", i);
+        if (be(f + 4, 4) == 0) continue;
+        *ret_commit = i + 1;
+        *ret_pages = be(f + 4, 4);
+    }
+    if (i > *ret_commit)
+        return sw_fail(err, SW_CORRUPT, "the write-ahead log ends within a transaction");
+    for (; i < n; i++)
+        if (memcmp(wal.ptr + WAL_HEADER + i * each + 8, wal.ptr + 16, 8) == 0)
+            return sw_fail(err, SW_CORRUPT, "frame %zu of the write-ahead log stands alone", i);
+    return SW_OK;
+}
+
+/* Frames of the log that were committed replace pages. */
+static enum sw_code apply_wal(struct sqlite *db, struct sw_str wal, size_t *ret_commit,
+                              struct sw_error *err) {
+    *ret_commit = 0;
+    if (wal.len == 0) return SW_OK;
+    uint32_t magic = wal.len < WAL_HEADER ? 0 : be(wal.ptr, 4);
     if (magic != 0x377f0682 && magic != 0x377f0683)
         return sw_fail(err, SW_CORRUPT, "the write-ahead log has no header");
     if (be(wal.ptr + 8, 4) != db->page_size)
         return sw_fail(err, SW_CORRUPT, "the write-ahead log has pages of another size");
-    size_t each = WAL_FRAME + db->page_size, n = (wal.len - WAL_HEADER) / each, commit = 0;
-    size_t n_pages = db->n_pages;
-    for (size_t i = 0; i < n; i++) {
-        const char *f = wal.ptr + WAL_HEADER + i * each;
-        if (memcmp(f + 8, wal.ptr + 16, 8) != 0) break;
-        if (be(f + 4, 4)) {
-            commit = i + 1;
-            n_pages = be(f + 4, 4);
-        }
-    }
-    if (n_pages > db->n_pages + n)
+    size_t each = WAL_FRAME + db->page_size, commit = 0, n_pages = db->n_pages;
+    enum sw_code code = check_wal(db, wal, &commit, &n_pages, err);
+    if (code) return code;
+    if (n_pages > db->n_pages + commit)
         return sw_fail(err, SW_CORRUPT, "the write-ahead log makes a file of %zu pages", n_pages);
     const char **pages = sw_arena_array(db->a, n_pages + 1, sizeof *pages);
     for (size_t i = 1; i <= n_pages && i <= db->n_pages; i++) pages[i] = db->pages[i];
     for (size_t i = 0; i < commit; i++) {
         const char *f = wal.ptr + WAL_HEADER + i * each;
         uint32_t number = be(f, 4);
-        if (number == 0) return sw_fail(err, SW_CORRUPT, "the write-ahead log writes page 0");
         if (number <= n_pages) pages[number] = f + WAL_FRAME;
     }
     db->pages = pages;
     db->n_pages = n_pages;
+    *ret_commit = commit;
     return SW_OK;
 }
 
@@ -95,14 +134,16 @@ static enum sw_code open_file(struct sqlite *db, struct sw_str wal, struct sw_er
     if (db->file.len % db->page_size)
         return sw_fail(err, SW_CORRUPT, "the SQLite file ends within a page");
     db->n_pages = db->file.len / db->page_size;
-    size_t said = be(db->file.ptr + 28, 4);
-    bool said_valid = memcmp(db->file.ptr + 24, db->file.ptr + 92, 4) == 0;
-    if (said_valid && said > db->n_pages && wal.len < WAL_HEADER)
-        return sw_fail(err, SW_CORRUPT, "the SQLite file is cut: %zu pages of %zu", db->n_pages,
-                       said);
     db->pages = sw_arena_array(db->a, db->n_pages + 1, sizeof *db->pages);
     for (size_t i = 1; i <= db->n_pages; i++) db->pages[i] = db->file.ptr + (i - 1) * db->page_size;
-    return apply_wal(db, wal, err);
+    size_t said = be(db->file.ptr + 28, 4), commit = 0;
+    bool said_valid = memcmp(db->file.ptr + 24, db->file.ptr + 92, 4) == 0;
+    enum sw_code code = apply_wal(db, wal, &commit, err);
+    if (code) return code;
+    if (said_valid && said > db->n_pages && commit == 0)
+        return sw_fail(err, SW_CORRUPT, "the SQLite file is cut: %zu pages of %zu", db->n_pages,
+                       said);
+    return SW_OK;
 }
 
 static enum sw_code get_page(struct sqlite *db, uint64_t number, const char **ret,
@@ -114,12 +155,19 @@ static enum sw_code get_page(struct sqlite *db, uint64_t number, const char **re
     return SW_OK;
 }
 
-/* The whole payload of a leaf's cell, overflow pages included. */
+/* The whole payload of a leaf's cell, overflow pages included, and what the cell takes of its
+ * page. */
 static enum sw_code cell_payload(struct sqlite *db, struct sw_str cell, struct sw_str *ret,
-                                 struct sw_error *err) {
-    uint64_t len = 0, rowid = 0;
-    if (!varint(&cell, &len) || !varint(&cell, &rowid))
+                                 size_t *ret_size, struct sw_error *err) {
+    uint64_t len = 0, id = 0;
+    size_t whole = cell.len;
+    if (!varint(&cell, &len) || !varint(&cell, &id))
         return sw_fail(err, SW_CORRUPT, "an SQLite cell is cut");
+    if (db->any && (int64_t)id <= db->row_id)
+        return sw_fail(err, SW_CORRUPT, "SQLite row %lld follows row %lld", (long long)id,
+                       (long long)db->row_id);
+    db->any = true;
+    db->row_id = (int64_t)id;
     if (len > (uint64_t)db->n_pages * db->page_size)
         return sw_fail(err, SW_CORRUPT, "an SQLite record of %llu bytes", (unsigned long long)len);
     size_t max = db->usable - 35, min = (db->usable - 12) * 32 / 255 - 23;
@@ -130,6 +178,7 @@ static enum sw_code cell_payload(struct sqlite *db, struct sw_str cell, struct s
     }
     if (cell.len < local + (len > max ? 4 : 0))
         return sw_fail(err, SW_CORRUPT, "an SQLite cell is cut");
+    *ret_size = whole - cell.len + local + (local == len ? 0 : 4);
     if (local == len) {
         *ret = sw_str_sub(cell, 0, local);
         return SW_OK;
@@ -150,35 +199,71 @@ static enum sw_code cell_payload(struct sqlite *db, struct sw_str cell, struct s
     return sw_arena_check(db->a, "the SQLite file", err);
 }
 
+/* The cells, the free blocks and the fragments fill a page's content exactly: where they do not,
+ * a cell was lost. cells: bytes of those that were read. */
+static enum sw_code check_content(const struct sqlite *db, const char *page, size_t start,
+                                  size_t array_end, size_t cells, struct sw_error *err) {
+    size_t content = be(page + start + 5, 2), sum = cells + (uint8_t)page[start + 7], last = 0;
+    if (content == 0) content = 65536;
+    if (content < array_end || content > db->usable)
+        return sw_fail(err, SW_CORRUPT, "an SQLite page's content begins at %zu", content);
+    for (size_t at = be(page + start + 1, 2); at; at = be(page + at, 2)) {
+        if (at <= last || at < content || at + 4 > db->usable)
+            return sw_fail(err, SW_CORRUPT, "an SQLite page's free space at %zu", at);
+        last = at;
+        sum += be(page + at + 2, 2);
+    }
+    if (sum != db->usable - content)
+        return sw_fail(err, SW_CORRUPT, "an SQLite page has %zu bytes of content in %zu", sum,
+                       db->usable - content);
+    return SW_OK;
+}
+
+static enum sw_code walk(struct sqlite *db, uint64_t number, unsigned depth, struct sw_error *err);
+
+/* cell: the page from the cell on. */
+static enum sw_code walk_cell(struct sqlite *db, struct sw_str cell, uint8_t type, unsigned depth,
+                              size_t *ret_size, struct sw_error *err) {
+    struct sw_str record = {0};
+    if (type == LEAF) {
+        enum sw_code code = cell_payload(db, cell, &record, ret_size, err);
+        if (*ret_size < 4) *ret_size = 4;
+        return code ? code : db->row(db->context, record, err);
+    }
+    uint64_t id = 0;
+    struct sw_str rest = sw_str_from(cell, 4);
+    if (!varint(&rest, &id)) return sw_fail(err, SW_CORRUPT, "an SQLite cell is cut");
+    *ret_size = cell.len - rest.len;
+    return walk(db, be(cell.ptr, 4), depth + 1, err);
+}
+
 static enum sw_code walk(struct sqlite *db, uint64_t number, unsigned depth, struct sw_error *err) {
     const char *page = NULL;
     enum sw_code code = get_page(db, number, &page, err);
     if (code) return code;
     if (depth > DEPTH_MAX || ++db->visited > db->n_pages)
         return sw_fail(err, SW_CORRUPT, "the SQLite tree runs in a circle");
-    size_t start = number == 1 ? FILE_HEADER : 0;
+    size_t start = number == 1 ? FILE_HEADER : 0, cells = 0;
     uint8_t type = (uint8_t)page[start];
     if (type != LEAF && type != INTERIOR)
         return sw_fail(err, SW_CORRUPT, "SQLite page %llu is no table page",
                        (unsigned long long)number);
     size_t n = be(page + start + 3, 2), array = start + (type == LEAF ? 8 : 12);
-    if (array + 2 * n > db->usable)
+    /* Only the first page of an empty table has no cells. */
+    if (array + 2 * n > db->usable || (n == 0 && type == LEAF && depth > 0))
         return sw_fail(err, SW_CORRUPT, "SQLite page %llu has %zu cells",
                        (unsigned long long)number, n);
     for (size_t i = 0; i < n; i++) {
-        size_t at = be(page + array + 2 * i, 2);
+        size_t at = be(page + array + 2 * i, 2), size = 0;
         if (at < array + 2 * n || at + 4 > db->usable)
             return sw_fail(err, SW_CORRUPT, "SQLite page %llu, cell %zu",
                            (unsigned long long)number, i);
-        if (type == INTERIOR) {
-            code = walk(db, be(page + at, 4), depth + 1, err);
-        } else {
-            struct sw_str record;
-            code = cell_payload(db, sw_str_n(page + at, db->usable - at), &record, err);
-            if (!code) code = db->row(db->context, record, err);
-        }
+        code = walk_cell(db, sw_str_n(page + at, db->usable - at), type, depth, &size, err);
         if (code) return code;
+        cells += size;
     }
+    code = check_content(db, page, start, array + 2 * n, cells, err);
+    if (code) return code;
     return type == INTERIOR ? walk(db, be(page + start + 8, 4), depth + 1, err) : SW_OK;
 }
 
@@ -273,5 +358,6 @@ enum sw_code sw_sqlite_rows(struct sw_arena *a, struct sw_str file, struct sw_st
     db.row = row;
     db.context = context;
     db.visited = 0;
+    db.any = false;
     return walk(&db, (uint64_t)search.root, 0, err);
 }

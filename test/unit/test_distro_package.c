@@ -145,7 +145,8 @@ static void change_every_byte(struct sw_buf *db) {
         struct sw_error err;
         sw_arena_init(&a, 0);
         db->ptr[i] ^= 0x41;
-        (void)!sw_rpm_parse(&a, sw_buf_str(db), SW_STR(""), &p, &err);
+        if (!sw_rpm_parse(&a, sw_buf_str(db), SW_STR(""), &p, &err) && p.len < 2)
+            fail_msg("with byte %zu changed it gave %zu packages", i, p.len);
         db->ptr[i] ^= 0x41;
     }
     for (size_t len = 0; len < db->len; len += 61) {
@@ -156,6 +157,15 @@ static void change_every_byte(struct sw_buf *db) {
         if (!sw_rpm_parse(&a, sw_str_n(db->ptr, len), SW_STR(""), &p, &err) && p.len < 2)
             fail_msg("cut to %zu bytes it gave %zu packages", len, p.len);
     }
+}
+
+static uint32_t adler32(const char *p, size_t len) {
+    uint32_t a = 1, b = 0;
+    for (size_t i = 0; i < len; i++) {
+        a = (a + (uint8_t)p[i]) % 65521;
+        b = (b + a) % 65521;
+    }
+    return b << 16 | a;
 }
 
 static void build_ndb(struct sw_buf *db) {
@@ -183,7 +193,10 @@ static void build_ndb(struct sw_buf *db) {
         le32(&blobs, 1);
         le32(&blobs, (uint32_t)blob.len);
         sw_buf_add(&blobs, sw_buf_str(&blob));
-        pad(&blobs, start + size);
+        pad(&blobs, start + size - 12);
+        le32(&blobs, adler32(blobs.ptr + start, size - 12));
+        le32(&blobs, (uint32_t)blob.len);
+        sw_buf_add_text(&blobs, "BlbE");
         at += size;
     }
     while (db->len < 4096) {
@@ -210,7 +223,9 @@ static void build_bdb(struct sw_buf *db) {
     db->ptr[25] = 8;
     size_t pages = 2 + (large.len + PAGE - 27) / (PAGE - 26);
     put_at(db, 32, (uint32_t)pages - 1, 4);
+    put_at(db, 88, 2, 4); /* values */
     pad(db, 2 * PAGE);
+    put_at(db, PAGE + 8, 1, 4);
     size_t page = PAGE, end = PAGE;
     db->ptr[page + 25] = 13;
     put_at(db, page + 20, 4, 2);
@@ -219,6 +234,7 @@ static void build_bdb(struct sw_buf *db) {
         end -= len;
         put_at(db, page + 26 + 2 * i, (uint32_t)end, 2);
         db->ptr[page + end] = i == 3 ? 3 : 1;
+        if (i % 2 == 0) put_at(db, page + end + 1, (uint32_t)i / 2 + 1, 4);
         if (i == 1) memcpy(db->ptr + page + end + 1, small.ptr, small.len);
         if (i == 3) {
             put_at(db, page + end + 4, 2, 4);
@@ -229,6 +245,7 @@ static void build_bdb(struct sw_buf *db) {
         size_t part = large.len - n < PAGE - 26 ? large.len - n : PAGE - 26;
         size_t at = number * PAGE;
         pad(db, at + PAGE);
+        put_at(db, at + 8, (uint32_t)number, 4);
         put_at(db, at + 16, n + part < large.len ? (uint32_t)number + 1 : 0, 4);
         put_at(db, at + 22, (uint32_t)part, 2);
         db->ptr[at + 25] = 7;
@@ -244,6 +261,20 @@ static void ndb_files_are_read_and_damage_is_refused(void **state) {
     build_ndb(&db);
     expect_two(sw_buf_str(&db));
     change_every_byte(&db);
+}
+
+/* The slot of a package is free all at once, its blob is still there. */
+static void ndb_blobs_without_a_slot_are_refused(void **state) {
+    (void)state;
+    SW_BUF struct sw_buf db;
+    SW_ARENA struct sw_arena a;
+    struct sw_packages p = {0};
+    struct sw_error err;
+    sw_arena_init(&a, 0);
+    sw_buf_init(&db, 0);
+    build_ndb(&db);
+    memset(db.ptr + 3 * 16 + 4, 0, 12);
+    assert_refused(sw_rpm_parse(&a, sw_buf_str(&db), SW_STR(""), &p, &err), SW_CORRUPT, err);
 }
 
 static void berkeley_files_are_read_and_damage_is_refused(void **state) {
@@ -281,6 +312,7 @@ int main(void) {
         cmocka_unit_test(apk_packages_know_their_origin),
         cmocka_unit_test(os_release_reads_quotes_as_a_shell),
         cmocka_unit_test(ndb_files_are_read_and_damage_is_refused),
+        cmocka_unit_test(ndb_blobs_without_a_slot_are_refused),
         cmocka_unit_test(berkeley_files_are_read_and_damage_is_refused),
         cmocka_unit_test(other_files_are_no_rpm_database),
     };
