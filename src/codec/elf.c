@@ -115,7 +115,9 @@ static enum sw_code read_segments(struct sw_arena *a, struct elf *e, struct sw_o
         p.file_size = e->wide ? uint_at(e, b + 32, 8) : uint_at(e, b + 16, 4);
         p.flags =
             (flags & PF_W_FLAG ? SW_OBJECT_WRITE : 0u) | (flags & PF_X_FLAG ? SW_OBJECT_EXEC : 0u);
-        sw_object_clamp(&p, e->s->size);
+        /* What was split off as debug data keeps its segments, but not their bytes; its sections
+         * tell. */
+        if (sw_object_clamp(&p, e->s->size) && e->shnum == 0) o->cut = true;
         o->segments[o->n_segments++] = p;
     }
     return SW_OK;
@@ -160,7 +162,7 @@ static enum sw_code read_sections(struct sw_arena *a, struct elf *e, struct sw_o
         p->file_size = h.type == SHT_NOBITS_TYPE ? 0 : h.size;
         p->flags = (h.flags & SHF_WRITE_FLAG ? SW_OBJECT_WRITE : 0u) |
                    (h.flags & SHF_EXEC_FLAG ? SW_OBJECT_EXEC : 0u);
-        sw_object_clamp(p, e->s->size);
+        if (sw_object_clamp(p, e->s->size)) o->cut = true;
         o->n_sections++;
     }
     return SW_OK;

@@ -41,7 +41,7 @@ static enum sw_code read_segment(struct sw_arena *a, const struct macho *m, cons
     uint64_t prot = uint_at(m, p + 24 + 4 * w + 4, 4); /* initprot, after maxprot */
     segment->flags =
         (prot & VM_WRITE ? SW_OBJECT_WRITE : 0u) | (prot & VM_EXEC ? SW_OBJECT_EXEC : 0u);
-    sw_object_clamp(segment, m->size);
+    if (sw_object_clamp(segment, m->size)) o->cut = true;
     uint64_t n = uint_at(m, p + 24 + 4 * w + 8, 4);
     if (n > (len - head) / each)
         return sw_fail(err, SW_CORRUPT, "a Mach-O segment with more sections than it holds");
@@ -59,7 +59,7 @@ static enum sw_code read_segment(struct sw_arena *a, const struct macho *m, cons
         /* Types 1, 12 and 18 are filled with zeros and have no bytes in the file. */
         uint64_t type = uint_at(m, q + 32 + 2 * w + 16, 4) & 0xff;
         if (type == 1 || type == 12 || type == 18) part->file_size = 0;
-        sw_object_clamp(part, m->size);
+        (void)sw_object_clamp(part, m->size); /* dSYM files have sections without their bytes */
     }
     return SW_OK;
 }

@@ -55,6 +55,7 @@ struct sw_object {
     uint32_t machine;                /* as the format numbers it */
     bool has_symbols;                /* a symbol table is there: the file was not stripped */
     bool packed;                     /* by UPX: nothing inside can be trusted to be found */
+    bool cut;                        /* the file ends before its parts do */
     struct sw_object_part *sections; /* arena */
     size_t n_sections;
     struct sw_object_part *segments; /* arena; in the order of the file */

@@ -19,14 +19,18 @@ static inline uint64_t sw_object_uint(const uint8_t *p, unsigned n_bytes, bool b
     return v;
 }
 
-/* Cuts a part's bytes to what the file holds, so that no reader has to think of it again. */
-static inline void sw_object_clamp(struct sw_object_part *p, uint64_t source_size) {
+/* Cuts a part's bytes to what the file holds, so that no reader has to think of it again. True
+ * where some were missing. */
+static inline bool sw_object_clamp(struct sw_object_part *p, uint64_t source_size) {
+    bool missing =
+        p->file_size && (p->offset > source_size || p->file_size > source_size - p->offset);
     if (p->offset >= source_size) {
         p->offset = source_size;
         p->file_size = 0;
     } else if (p->file_size > source_size - p->offset) {
         p->file_size = source_size - p->offset;
     }
+    return missing;
 }
 
 #endif

@@ -50,7 +50,7 @@ enum sw_code sw_pe_read(struct sw_arena *a, const struct sw_source *s, struct sw
         uint64_t flags = le(b + 36, 4);
         p->flags =
             (flags & PE_WRITE ? SW_OBJECT_WRITE : 0u) | (flags & PE_EXEC ? SW_OBJECT_EXEC : 0u);
-        sw_object_clamp(p, s->size);
+        if (sw_object_clamp(p, s->size)) ret->cut = true;
     }
     return SW_OK;
 }

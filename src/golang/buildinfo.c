@@ -14,11 +14,16 @@ enum {
 
 static const char magic[] = "\xff Go buildinf:";
 
-/* Where the header is looked for: its own section, else the first writable data segment. */
-static const struct sw_object_part *data_part(const struct sw_object *o) {
+static const struct sw_object_part *own_part(const struct sw_object *o) {
     const char *own = o->format == SW_OBJECT_MACHO ? "__go_buildinfo" : ".go.buildinfo";
     const struct sw_object_part *p = sw_object_section(o, own);
-    if (p && p->file_size) return p;
+    return p && p->file_size ? p : NULL;
+}
+
+/* Where the header is looked for: its own section, else the first writable data segment. */
+static const struct sw_object_part *data_part(const struct sw_object *o) {
+    const struct sw_object_part *p = own_part(o);
+    if (p) return p;
     const struct sw_object_part *parts = o->n_segments ? o->segments : o->sections;
     size_t n = o->n_segments ? o->n_segments : o->n_sections;
     for (size_t i = 0; i < n; i++)
@@ -136,31 +141,109 @@ struct sw_str sw_go_version_clean(struct sw_str raw) {
     return x == SIZE_MAX ? raw : sw_str_sub(raw, 0, x);
 }
 
-static void take_module(struct sw_str rest, struct sw_str *path, struct sw_str *version,
+/* False where there is more than a path, a version and a sum: a line that was not ended. */
+static bool take_module(struct sw_str rest, struct sw_str *path, struct sw_str *version,
                         struct sw_str *sum) {
     sw_str_cut(rest, '\t', path, &rest);
     sw_str_cut(rest, '\t', version, &rest);
-    sw_str_cut(rest, '\t', sum, &rest);
+    return !sw_str_cut(rest, '\t', sum, &rest) && path->len;
 }
 
-/* Values of settings may be quoted as Go strings; only what such values contain is undone. */
-static struct sw_str unquote(struct sw_arena *a, struct sw_str v) {
-    if (v.len < 2 || v.ptr[0] != '"' || v.ptr[v.len - 1] != '"') {
-        if (v.len >= 2 && v.ptr[0] == '`' && v.ptr[v.len - 1] == '`')
-            return sw_str_sub(v, 1, v.len - 2);
-        return v;
+/* The number of the escape \xNN, \uNNNN, \UNNNNNNNN or \NNN whose letter is at *i, which moves to
+ * its last byte. */
+static bool escaped_number(struct sw_str v, size_t *i, uint32_t *ret) {
+    char kind = v.ptr[*i];
+    bool octal = kind >= '0' && kind <= '7';
+    size_t n = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : octal ? 3 : 0;
+    size_t at = octal ? *i : *i + 1;
+    if (n == 0 || at + n >= v.len) return false;
+    uint64_t value = 0;
+    for (size_t k = at; k < at + n; k++) {
+        char c = v.ptr[k];
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                         : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+                                                : 16;
+        if (digit >= (octal ? 8u : 16u)) return false;
+        value = value * (octal ? 8 : 16) + digit;
     }
+    if (value > 0x10ffff) return false;
+    *i = at + n - 1;
+    *ret = (uint32_t)value;
+    return true;
+}
+
+static size_t put_utf8(char *out, uint32_t c) {
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, c >>= 6) out[i] = (char)(0x80 | (c & 0x3f));
+    out[0] = (char)((0xf00u >> n) | c);
+    return n;
+}
+
+/* Names and values of settings may be quoted as Go strings. */
+static struct sw_str unquote(struct sw_arena *a, struct sw_str v) {
+    static const char letters[] = "abfnrtv", bytes[] = "\a\b\f\n\r\t\v";
+    if (v.len < 2 || v.ptr[0] != v.ptr[v.len - 1]) return v;
+    if (v.ptr[0] == '`') return sw_str_sub(v, 1, v.len - 2);
+    if (v.ptr[0] != '"') return v;
     char *out = sw_arena_alloc(a, v.len);
     size_t n = 0;
     for (size_t i = 1; i + 1 < v.len; i++) {
-        char c = v.ptr[i];
-        if (c == '\\' && i + 2 < v.len) {
-            c = v.ptr[++i];
-            c = c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+        uint32_t number;
+        if (v.ptr[i] != '\\' || i + 2 >= v.len) {
+            out[n++] = v.ptr[i];
+            continue;
         }
-        out[n++] = c;
+        char c = v.ptr[++i];
+        const char *letter = memchr(letters, c, sizeof letters - 1);
+        if (letter)
+            out[n++] = bytes[letter - letters];
+        else if (!escaped_number(v, &i, &number))
+            out[n++] = c;
+        else if (c == 'u' || c == 'U')
+            n += put_utf8(out + n, number);
+        else
+            out[n++] = (char)number;
     }
     return sw_str_n(out, n);
+}
+
+/* NAME=VALUE, where a quoted name may hold the sign. */
+static bool take_setting(struct sw_arena *a, struct sw_str text, struct sw_pairs *settings) {
+    size_t at = 0;
+    if (text.len && (text.ptr[0] == '"' || text.ptr[0] == '`'))
+        for (at = 1; at < text.len && text.ptr[at] != text.ptr[0]; at++)
+            if (text.ptr[at] == '\\' && text.ptr[0] == '"') at++;
+    while (at < text.len && text.ptr[at] != '=') at++;
+    if (at >= text.len) return false;
+    sw_pairs_set(a, settings, unquote(a, sw_str_sub(text, 0, at)),
+                 unquote(a, sw_str_from(text, at + 1)));
+    return true;
+}
+
+/* One line; false where it is none of this format. *last is the module that "=>" replaces. */
+static bool take_line(struct sw_arena *a, struct sw_str word, struct sw_str value,
+                      struct sw_go_buildinfo *info, struct sw_go_module **last) {
+    if (sw_str_is(word, "path")) {
+        info->path = value;
+        return sw_str_find(value, SW_STR("\t")) == SIZE_MAX;
+    }
+    if (sw_str_is(word, "mod") || sw_str_is(word, "dep")) {
+        struct sw_go_module *m = sw_str_is(word, "mod") ? &info->main : &info->deps[info->n_deps++];
+        *last = m;
+        return take_module(value, &m->path, &m->version, &m->sum);
+    }
+    if (sw_str_is(word, "=>")) {
+        struct sw_go_module *m = *last;
+        if (!m || m->replaced) return false;
+        m->replaced = true;
+        return take_module(value, &m->replace_path, &m->replace_version, &m->replace_sum);
+    }
+    return sw_str_is(word, "build") && take_setting(a, value, &info->settings);
 }
 
 enum sw_code sw_go_buildinfo_parse(struct sw_arena *a, struct sw_str text,
@@ -178,27 +261,11 @@ enum sw_code sw_go_buildinfo_parse(struct sw_arena *a, struct sw_str text,
     for (unsigned number = 1; sw_str_next(&rest, '\n', &line); number++) {
         struct sw_str word, value;
         if (line.len == 0) continue;
-        if (!sw_str_cut(line, '\t', &word, &value))
-            return sw_fail(err, SW_CORRUPT, "line %u of the Go module text has no value", number);
-        if (sw_str_is(word, "path")) {
-            info->path = value;
-        } else if (sw_str_is(word, "mod") || sw_str_is(word, "dep")) {
-            last = sw_str_is(word, "mod") ? &info->main : &info->deps[info->n_deps++];
-            take_module(value, &last->path, &last->version, &last->sum);
-        } else if (sw_str_is(word, "=>")) {
-            if (!last)
-                return sw_fail(err, SW_CORRUPT, "line %u of the Go module text replaces nothing",
-                               number);
-            last->replaced = true;
-            take_module(value, &last->replace_path, &last->replace_version, &last->replace_sum);
-        } else if (sw_str_is(word, "build")) {
-            struct sw_str name;
-            if (!sw_str_cut(value, '=', &name, &value))
-                return sw_fail(err, SW_CORRUPT, "line %u of the Go module text sets nothing",
-                               number);
-            sw_pairs_set(a, &info->settings, unquote(a, name), unquote(a, value));
-        }
-        /* Other words belong to newer versions of the format. */
+        /* Of a newer format or damaged: what was read counts, and more may have been there. */
+        if ((!sw_str_cut(line, '\t', &word, &value) || !take_line(a, word, value, info, &last)) &&
+            info->doubt.len == 0)
+            info->doubt = sw_arena_printf(
+                a, "line %u of the Go module text cannot be read: modules may be missing", number);
         enum sw_code code = sw_arena_check(a, "the Go module text", err);
         if (code) return code;
     }
@@ -220,6 +287,11 @@ enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
     if (code == SW_NOT_FOUND && o->packed)
         return sw_fail(err, SW_UNSUPPORTED,
                        "the program is packed by UPX; scan it before it is packed");
+    if (code == SW_NOT_FOUND && own_part(o))
+        return sw_fail(err, SW_CORRUPT, "the section of Go build information holds none");
+    if (code == SW_NOT_FOUND && o->cut)
+        return sw_fail(err, SW_CORRUPT,
+                       "the file is cut: it ends before the parts that its headers name");
     if (code) return code;
     struct sw_str modules = {0};
     code = read_strings(a, o, s, at, part->offset + part->file_size, &info.go_version_raw, &modules,
@@ -228,7 +300,9 @@ enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
     if (info.go_version_raw.len == 0 || !sw_str_is_utf8(info.go_version_raw))
         return sw_fail(err, SW_CORRUPT, "the Go build information holds no version");
     info.go_version = sw_go_version_clean(info.go_version_raw);
-    if (modules.len >= 2 * FRAME_SIZE + 1 && modules.ptr[modules.len - FRAME_SIZE - 1] == '\n') {
+    if (modules.len) {
+        if (modules.len < 2 * FRAME_SIZE + 1 || modules.ptr[modules.len - FRAME_SIZE - 1] != '\n')
+            return sw_fail(err, SW_CORRUPT, "the Go module text is not framed as the linker does");
         modules = sw_str_sub(modules, FRAME_SIZE, modules.len - 2 * FRAME_SIZE);
         if (!sw_str_is_utf8(modules))
             return sw_fail(err, SW_CORRUPT, "the Go module text is not UTF-8");

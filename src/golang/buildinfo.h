@@ -35,15 +35,18 @@ struct sw_go_buildinfo {
     size_t n_deps;
     struct sw_pairs settings; /* -trimpath, GOOS, vcs.revision ... (1.18 and later) */
     bool has_modules;         /* false for programs built in GOPATH mode: modules are unknown */
+    struct sw_str doubt;      /* why modules may be missing from what was read, or "" */
 };
 
 /* Reads the build information of a binary whose headers were read. SW_NOT_FOUND where it is no Go
- * program, SW_UNSUPPORTED for packed files ("unpack it first"), SW_CORRUPT where there is a header
- * and its contents cannot be read. Everything is in the arena. */
+ * program, SW_UNSUPPORTED for packed files ("unpack it first"), SW_CORRUPT where there is a place
+ * or a header for it and its contents cannot be read, and where the file is cut before any was
+ * found. Everything is in the arena. */
 SW_NODISCARD enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
                                                const struct sw_source *s,
                                                struct sw_go_buildinfo *ret, struct sw_error *err);
-/* The module text alone: "path\t...\nmod\t..."; info's version fields are left as they are. */
+/* The module text alone: "path\t...\nmod\t..."; info's version fields are left as they are. Lines
+ * that say something else than this format does are passed over and make a doubt. */
 SW_NODISCARD enum sw_code sw_go_buildinfo_parse(struct sw_arena *a, struct sw_str text,
                                                 struct sw_go_buildinfo *info, struct sw_error *err);
 /* "go1.20.12 X:exp", "go1.24.1-X:exp", "go1.19.4 (Red Hat ...)" -> "go1.20.12" ... */

@@ -276,6 +276,7 @@ static void take_buildinfo(struct sw_collector *c, struct sw_scan_artifact *arti
     artifact->go_version_raw = sw_arena_str(c->a, info->go_version_raw);
     artifact->main_path = sw_arena_str(c->a, info->path);
     artifact->modules_unknown = !info->has_modules;
+    artifact->problem = sw_arena_str(c->a, info->doubt);
     for (size_t i = 0; i < info->settings.len; i++) {
         struct sw_pair s = info->settings.ptr[i];
         struct sw_str value = sw_arena_str(c->a, s.value);

@@ -15,7 +15,7 @@
 #include "oci/descriptor.h"
 
 /* Part of every stored layer: raised when the same bytes would give another inventory. */
-#define SW_SCAN_LAYER_VERSION 2
+#define SW_SCAN_LAYER_VERSION 3
 
 enum sw_scan_limits {
     SW_SCAN_PATHS_MAX = 4000000,      /* entries of a layer; a whole distribution has 500,000 */
@@ -59,7 +59,7 @@ struct sw_scan_functions {
 struct sw_scan_artifact {
     enum sw_scan_kind kind;
     struct sw_str path;    /* clean, relative to the root */
-    struct sw_str problem; /* why it could not be read; "" if it could */
+    struct sw_str problem; /* why it could not be read, or not all of it; "" if it could */
     struct sw_os_release os;
     struct sw_scan_package *packages;
     size_t n_packages;

@@ -160,6 +160,93 @@ static void every_cut_and_every_changed_byte_is_survived(void **state) {
     }
 }
 
+/* Cut behind the ELF headers, before the header, and with a header whose magic is damaged. */
+static void a_cut_file_is_no_other_program(void **state) {
+    (void)state;
+    SW_BUF struct sw_buf file, data;
+    sw_buf_init(&file, 0);
+    sw_buf_init(&data, 0);
+    pad(&data, 4096);
+    inline_header(&data, "go1.20.12");
+    elf(&file, true, false, sw_buf_str(&data));
+    for (size_t size = DATA_AT; size < file.len; size += 16) {
+        SW_ARENA struct sw_arena a;
+        struct sw_go_buildinfo info = {0};
+        struct sw_error err;
+        sw_arena_init(&a, 0);
+        assert_refused(read_info(&a, sw_str_n(file.ptr, size), &info, &err), SW_CORRUPT, err);
+    }
+}
+
+static void parse(struct sw_arena *a, const char *lines, struct sw_go_buildinfo *info) {
+    struct sw_error err;
+    *info = (struct sw_go_buildinfo){0};
+    assert_ok(sw_go_buildinfo_parse(a, sw_str(lines), info, &err), err);
+}
+
+static void lines_that_cannot_be_read_are_doubted(void **state) {
+    (void)state;
+    SW_ARENA struct sw_arena a;
+    struct sw_go_buildinfo info;
+    sw_arena_init(&a, 0);
+    parse(&a, "path\tx\nmod\tx\t(devel)\t\ndep\ty\tv1.0.0\th1:z=\n=>\t./y\t(devel)\t\n", &info);
+    assert_str(info.doubt, "");
+    static const char *const damaged[] = {
+        "path\tx\neep\ty\tv1.0.0\th1:z=\n", /* a word that is none */
+        "path\tx\ndep?y\tv1.0.0\th1:z=\n",  /* a tab is gone */
+        "path\tx?mod\tx\t(devel)\t\n",      /* an end of line is gone */
+        "dep\ty\tv1.0.0\th1:z=?dep\tz\tv1.0.0\n",
+        "dep\n",
+        "=>\ty\tv1.0.0\th1:z=\n",
+        "dep\ty\tv1.0.0\n=>\tz\tv1\n=>\tz\tv2\n",
+        "dep\t\tv1.0.0\n",
+        "build\tGOOS\n",
+    };
+    for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
+        parse(&a, damaged[i], &info);
+        if (info.doubt.len == 0) fail_msg("nothing is doubted in: %s", damaged[i]);
+    }
+    /* What is whole in such a text counts. */
+    parse(&a, "dep\ty\tv1.0.0\th1:z=\nnew\tword\ndep\tz\tv2.0.0\th1:z=\n", &info);
+    assert_int_equal(info.n_deps, 2);
+}
+
+static void module_text_without_its_frame_is_refused(void **state) {
+    (void)state;
+    SW_BUF struct sw_buf file, data;
+    SW_ARENA struct sw_arena a;
+    struct sw_go_buildinfo info;
+    struct sw_error err;
+    sw_buf_init(&file, 0);
+    sw_buf_init(&data, 0);
+    sw_arena_init(&a, 0);
+    inline_header(&data, "go1.20.12");
+    data.ptr[data.len - 17] = '?';
+    elf(&file, true, false, sw_buf_str(&data));
+    assert_refused(read_info(&a, sw_buf_str(&file), &info, &err), SW_CORRUPT, err);
+}
+
+static void settings_are_unquoted_as_go_strings(void **state) {
+    (void)state;
+    SW_ARENA struct sw_arena a;
+    struct sw_go_buildinfo info;
+    struct sw_str value;
+    sw_arena_init(&a, 0);
+    parse(&a,
+          "build\tA=\"a \\\"b\\\" \\\\ c\\t\\x01\\u00e9\\U0001f600\\101\\xzz\\\"\n"
+          "build\t\"B=\\\"\"=`c\\d`\nbuild\tC=x=y\nbuild\tD=\"\\\"\n",
+          &info);
+    assert_str(info.doubt, "");
+    assert_true(sw_pairs_get(&info.settings, SW_STR("B=\""), &value));
+    assert_str(value, "c\\d");
+    assert_true(sw_pairs_get(&info.settings, SW_STR("C"), &value));
+    assert_str(value, "x=y");
+    parse(&a, "build\tA=\"a \\\"b\\\" \\\\ c\\t\\x01\\u00e9\\U0001f600\\101\"\n", &info);
+    assert_true(sw_pairs_get(&info.settings, SW_STR("A"), &value));
+    assert_str(value, "a \"b\" \\ c\t\x01\xc3\xa9\xf0\x9f\x98\x80"
+                      "A");
+}
+
 static void other_programs_and_packed_ones_are_told_apart(void **state) {
     (void)state;
     SW_BUF struct sw_buf file;
@@ -217,6 +304,10 @@ int main(void) {
         cmocka_unit_test(headers_of_every_era_are_read),
         cmocka_unit_test(a_misaligned_magic_is_passed_over),
         cmocka_unit_test(every_cut_and_every_changed_byte_is_survived),
+        cmocka_unit_test(a_cut_file_is_no_other_program),
+        cmocka_unit_test(lines_that_cannot_be_read_are_doubted),
+        cmocka_unit_test(module_text_without_its_frame_is_refused),
+        cmocka_unit_test(settings_are_unquoted_as_go_strings),
         cmocka_unit_test(other_programs_and_packed_ones_are_told_apart),
         cmocka_unit_test(suffixes_of_versions_are_cut),
         cmocka_unit_test(linker_symbols_split_into_package_and_symbol),
