@@ -20,13 +20,15 @@
 #define TTY_LOG_LINES 6            /* of each running step, what a terminal shows */
 #define TTY_WIDTH_MAX 512          /* columns */
 #define REDRAW_NS (100 * 1000000L) /* between two drawings */
+#define RATE_NS_MIN 1000000LL      /* a rate over less time is chance */
 #define BYTES_NS (500 * 1000000LL) /* between two lines about the same part in plain mode */
 
 enum state { WAITING, RUNNING, DONE, CACHED, FAILED };
 
 struct part {
     char *name; /* owned */
-    uint64_t done, total;
+    struct sw_progress_amount amount;
+    int64_t start_ns;
     int64_t said_ns; /* when plain mode spoke of it last */
 };
 
@@ -139,6 +141,22 @@ static void size_text(char to[32], uint64_t bytes) {
     snprintf(to, 32, unit ? "%.2f%s" : "%.0f%s", value, units[unit]);
 }
 
+const char *sw_progress_amount_text(const struct sw_progress_amount *a,
+                                    char to[SW_PROGRESS_AMOUNT_MAX]) {
+    char done[32], total[32], rate[32], percent[32] = "";
+    size_text(done, a->done);
+    size_text(total, a->total);
+    if (a->total && a->done < a->total)
+        snprintf(percent, sizeof percent, " %d%%", (int)((double)a->done * 100 / (double)a->total));
+    uint64_t moved = a->done > a->from ? a->done - a->from : 0;
+    bool has_rate = moved && a->elapsed_ns >= RATE_NS_MIN;
+    if (has_rate) size_text(rate, (uint64_t)((double)moved / seconds(a->elapsed_ns)));
+    snprintf(to, SW_PROGRESS_AMOUNT_MAX, "%s%s%s%s%s%s%s", done, a->total ? " / " : "",
+             a->total ? total : "", percent, has_rate ? " " : "", has_rate ? rate : "",
+             has_rate ? "/s" : "");
+    return to;
+}
+
 /* ---- terminal ---- */
 
 static unsigned tty_width(const struct sw_progress *p) {
@@ -219,12 +237,10 @@ static void tty_draw(struct sw_progress *p) {
         lines++;
         if (s->state != RUNNING) continue;
         for (size_t k = 0; k < s->parts.len && lines < room; k++) {
-            char done[32], total[32] = "", right[80];
-            size_text(done, s->parts.ptr[k].done);
-            if (s->parts.ptr[k].total) size_text(total, s->parts.ptr[k].total);
-            snprintf(right, sizeof right, "%s%s%s", done, total[0] ? " / " : "", total);
+            char right[SW_PROGRESS_AMOUNT_MAX];
             SW_FREE char *left = sw_asprintf(" => => %s", s->parts.ptr[k].name);
-            tty_line(p, &b, NULL, sw_str(left), right);
+            tty_line(p, &b, NULL, sw_str(left),
+                     sw_progress_amount_text(&s->parts.ptr[k].amount, right));
             lines++;
         }
         unsigned n = s->n_recent < TTY_LOG_LINES ? s->n_recent : TTY_LOG_LINES;
@@ -396,19 +412,22 @@ void sw_progress_bytes(struct sw_progress *p, unsigned step, struct sw_str name,
         announce(p, step, s);
         for (size_t i = 0; i < s->parts.len && !part; i++)
             if (sw_str_is(name, s->parts.ptr[i].name)) part = &s->parts.ptr[i];
+        int64_t now = sw_now_mono_ns();
         if (!part) {
             part = sw_vec_push(&s->parts);
             part->name = sw_strndup(name.ptr, name.len);
+            part->start_ns = now;
+            /* What comes at once and whole says nothing of how it came. */
+            part->amount.from = done;
         }
-        part->done = done;
-        part->total = total;
-        int64_t now = sw_now_mono_ns();
+        part->amount.done = done;
+        part->amount.total = total;
+        part->amount.elapsed_ns = now - part->start_ns;
         if (p->mode != SW_PROGRESS_TTY && (done == total || now - part->said_ns > BYTES_NS)) {
             part->said_ns = now;
-            char have[32], all[32];
-            size_text(have, done);
-            size_text(all, total);
-            SW_FREE char *text = sw_asprintf(total ? "%s %s / %s" : "%s %s", part->name, have, all);
+            char amount[SW_PROGRESS_AMOUNT_MAX];
+            sw_progress_amount_text(&part->amount, amount);
+            SW_FREE char *text = sw_asprintf("%s %s", part->name, amount);
             say_line(p, step, s, sw_str(text));
         }
     }

@@ -41,6 +41,16 @@ void sw_progress_note(struct sw_progress *p, unsigned step, const char *fmt, ...
 /* done of total bytes (total 0: unknown) of the named part ("sha256:ab12 pulling"). */
 void sw_progress_bytes(struct sw_progress *p, unsigned step, struct sw_str part, uint64_t done,
                        uint64_t total);
+/* How much of a part is done, as it is shown. */
+struct sw_progress_amount {
+    uint64_t done, total; /* bytes; total 0: unknown */
+    uint64_t from;        /* what was there when it began: not transferred, and not in the rate */
+    int64_t elapsed_ns;   /* since then; 0: there is no rate to tell */
+};
+#define SW_PROGRESS_AMOUNT_MAX 128
+/* "12.30MB / 40.00MB 30% 5.21MB/s", without what is not known. */
+const char *sw_progress_amount_text(const struct sw_progress_amount *amount,
+                                    char to[SW_PROGRESS_AMOUNT_MAX]);
 void sw_progress_cached(struct sw_progress *p, unsigned step);
 void sw_progress_done(struct sw_progress *p, unsigned step);
 void sw_progress_fail(struct sw_progress *p, unsigned step, const struct sw_error *err);
