@@ -28,7 +28,7 @@ SW_NODISCARD enum sw_code sw_proc_start(struct sw_proc *p, const struct sw_proc_
                                         struct sw_error *err);
 /* Waits. *ret_status: exit status, or 128 + signal. */
 SW_NODISCARD enum sw_code sw_proc_wait(struct sw_proc *p, int *ret_status, struct sw_error *err);
-/* Runs to the end with stdin from /dev/null; a status other than 0 is SW_CHILD with the last lines
+/* Runs to the end; a status other than 0 is SW_CHILD with the last lines
  * of stderr. output (may be NULL) receives stdout. */
 SW_NODISCARD enum sw_code sw_proc_run(const struct sw_proc_options *options, struct sw_buf *output,
                                       struct sw_error *err);

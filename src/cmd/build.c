@@ -21,6 +21,7 @@
 #include "cmd/build_peers.h"
 #include "cmd/build_registry.h"
 #include "cmd/build_result.h"
+#include "cmd/build_ssh.h"
 #include "cmd/remote_common.h"
 #include "cmd/session.h"
 #include "cmd/table.h"
@@ -131,17 +132,6 @@ static enum sw_code parse_secrets(struct sw_invocation *inv, struct sw_build_opt
         if (code) return code;
     }
     o->secrets = secrets;
-    values = sw_opt_list(inv, "ssh", &o->n_ssh);
-    struct sw_build_ssh *ssh = sw_arena_array(inv->arena, o->n_ssh + 1, sizeof *ssh);
-    for (size_t i = 0; i < o->n_ssh; i++) {
-        if (!sw_str_cut(sw_str(values[i]), '=', &ssh[i].id, &ssh[i].path)) {
-            const char *agent = getenv("SSH_AUTH_SOCK");
-            if (!agent)
-                return sw_fail(err, SW_USAGE, "--ssh %s: SSH_AUTH_SOCK is not set", values[i]);
-            ssh[i].path = sw_str(agent);
-        }
-    }
-    o->ssh = ssh;
     return SW_OK;
 }
 
@@ -214,6 +204,30 @@ static enum sw_code parse_compression(struct sw_invocation *inv, struct sw_build
     return code;
 }
 
+/* Only security.insecure has to be allowed; the others are what docker buildx takes beside it,
+ * whose effect is there without (docs/design/build.md). */
+static enum sw_code parse_allow(struct sw_invocation *inv, struct sw_build_options *o,
+                                struct sw_error *err) {
+    static const char *const others[] = {"network.host", "device",   "fs",
+                                         "fs.read",      "fs.write", "ssh"};
+    size_t n;
+    const char *const *values = sw_opt_list(inv, "allow", &n);
+    for (size_t i = 0; i < n; i++) {
+        struct sw_str rest = sw_str(values[i]), one, name, value;
+        while (sw_str_next(&rest, ',', &one)) {
+            if (!sw_str_cut(one, '=', &name, &value)) name = one;
+            bool known = sw_str_is(name, "security.insecure");
+            if (known) o->allow_insecure = true;
+            for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+                known |= sw_str_is(name, others[k]);
+            if (!known)
+                return sw_fail(err, SW_USAGE,
+                               "--allow %.*s: want network.host or security.insecure", SW_ARG(one));
+        }
+    }
+    return SW_OK;
+}
+
 static enum sw_code parse_sandbox(struct sw_invocation *inv, struct sw_build_options *o,
                                   struct sw_error *err) {
     const char *network = sw_opt(inv, "network");
@@ -236,10 +250,7 @@ static enum sw_code parse_sandbox(struct sw_invocation *inv, struct sw_build_opt
     o->n_rlimits = n;
     if (!code) code = sw_opt_size(inv, "shm-size", &o->shm_bytes, err);
     if (!code) code = sw_opt_size(inv, "memory", &o->limits.memory_bytes, err);
-    values = sw_opt_list(inv, "allow", &n);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(values[i], "security.insecure")) o->allow_insecure = true;
-    return code;
+    return code ? code : parse_allow(inv, o, err);
 }
 
 static enum sw_code parse_annotations(struct sw_invocation *inv, struct sw_build_options *o,
@@ -467,8 +478,10 @@ static enum sw_code run(struct sw_invocation *inv, struct sw_error *err) {
     code = sw_session_open(inv, SW_SESSION_ROOT | SW_SESSION_POOL | SW_SESSION_PROGRESS, &session,
                            err);
     if (code) return code;
+    BUILD_SSH struct build_ssh ssh = {0};
     BUILD_INPUT struct build_input input = {0};
-    code = build_input_open(&input, inv, &session, o, err);
+    code = build_ssh_open(&ssh, inv, o, err);
+    if (!code) code = build_input_open(&input, inv, &session, o, err);
     if (code) return code;
     if (q.call != BUILD_CALL_BUILD) return answer(inv, &q, &session, err);
     /* What is wrong beyond warnings, the build itself says. */

@@ -85,7 +85,7 @@ static enum sw_code find_remote_dockerfile(struct sw_invocation *inv, struct sw_
     return sw_fail(err, SW_NOT_FOUND, "no Dockerfile in the context; name it with -f FILE");
 }
 
-/* --ignorefile, else <Dockerfile>.dockerignore, else .containerignore or .dockerignore. */
+/* --ignorefile, else the first of those that docs/format/dockerignore.md lists. */
 static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_options *o,
                                 const char *dockerfile, struct sw_error *err) {
     const char *given = sw_opt(inv, "ignorefile");
@@ -93,11 +93,14 @@ static enum sw_code find_ignore(struct sw_invocation *inv, struct sw_build_optio
         o->ignore_name = given;
         return build_read_file(inv->arena, given, SW_DF_FILE_MAX, &o->ignore, err);
     }
-    const char *candidates[3] = {NULL, NULL, NULL};
-    if (dockerfile) candidates[0] = sw_arena_printf(inv->arena, "%s.dockerignore", dockerfile).ptr;
-    candidates[1] = sw_arena_printf(inv->arena, "%s/.containerignore", o->context).ptr;
-    candidates[2] = sw_arena_printf(inv->arena, "%s/.dockerignore", o->context).ptr;
-    for (size_t i = 0; i < 3; i++) {
+    const char *candidates[4] = {NULL};
+    if (dockerfile) {
+        candidates[0] = sw_arena_printf(inv->arena, "%s.dockerignore", dockerfile).ptr;
+        candidates[1] = sw_arena_printf(inv->arena, "%s.containerignore", dockerfile).ptr;
+    }
+    candidates[2] = sw_arena_printf(inv->arena, "%s/.containerignore", o->context).ptr;
+    candidates[3] = sw_arena_printf(inv->arena, "%s/.dockerignore", o->context).ptr;
+    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
         if (!candidates[i]) continue;
         enum sw_code code =
             build_read_file(inv->arena, candidates[i], SW_DF_FILE_MAX, &o->ignore, err);

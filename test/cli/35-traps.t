@@ -65,6 +65,13 @@ is '.dockerignore with ! and **; the Dockerfile may be ignored' "$(printf '**\n!
     printf 'FROM scratch\nCOPY . /\n' >"$tmp/ctx/Dockerfile"
     "$slipway" build -o type=tar,dest="$tmp/out.tar" "$tmp/ctx" >/dev/null 2>&1; rm "$tmp/ctx/.dockerignore" "$tmp/ctx/Dockerfile"
     python3 "$tmp/ls.py" "$tmp/out.tar" | cut -d' ' -f1 | tr '\n' ' ')" 'dir dir/sub dir/sub/h '
+printf 'FROM scratch\nCOPY . /\n' >"$tmp/ctx/Dockerfile"
+for name in .dockerignore .containerignore Dockerfile.containerignore Dockerfile.dockerignore; do
+    printf '**\n!dir/sub/h\n!%s\n' "$name" >"$tmp/ctx/$name"
+    is "$name stands before those that came earlier" "$("$slipway" build -q -o type=tar,dest="$tmp/out.tar" "$tmp/ctx" >/dev/null 2>&1
+        python3 "$tmp/ls.py" "$tmp/out.tar" | cut -d' ' -f1 | tr '\n' ' ')" "$(printf '%s\n' "$name" dir dir/sub dir/sub/h | LC_ALL=C sort | tr '\n' ' ')"
+done
+rm "$tmp/ctx/"*ignore "$tmp/ctx/".*ignore "$tmp/ctx/Dockerfile"
 is 'heredocs: two files, one expanded' "$(build 'FROM scratch\nARG V=1\nCOPY <<a <<"b" /\nx$V\na\ny$V\nb\n' >/dev/null; text a; text b)" 'x1
 y$V'
 is 'a heredoc with another interpreter' "$(build 'FROM busybox\nRUN <<E\n#!/bin/cat\nhello\nE\n' >/dev/null; grep -c 'hello' "$tmp/log")" 1
@@ -90,6 +97,8 @@ is '--security=insecure, allowed: all capabilities' "$(build 'FROM busybox\nRUN 
     [ "$(text a)" != "$(text b)" ] && [ "$(text a | tr -dc f | wc -c)" -ge 9 ] && echo more)" more
 ok 'RUN without a command' build 'FROM busybox\nCMD ["x"]\nRUN\n'
 fails '--security=insecure wants to be allowed' 1 'allow security.insecure' build 'FROM busybox\nRUN --security=insecure true\n'
+fails 'an entitlement that nobody knows' 2 '--allow network.hots' "$slipway" build --allow network.hots "$tmp/ctx"
+ok 'all that buildx takes' build 'FROM busybox\nRUN --network=host true\n' --allow network.host --allow fs.read=/tmp,fs.write=/tmp --allow device
 fails 'a device that is required' 1 'there is no device "vendor/x=y"' build 'FROM busybox\nRUN --device=vendor/x=y,required true\n'
 is 'one that is not' "$(build 'FROM busybox\nRUN --device=vendor/x=y echo 1 > /o\n' >/dev/null; text o)" 1
 printf 'FROM busybox\nRUN cat /proc/sys/kernel/random/uuid > /id\n' >"$tmp/Dockerfile"

@@ -234,4 +234,7 @@ is 'ssh with --ssh default' "$(add "$ssh_url" --ssh "default=$agent")" "$all 1" 
 is 'the agent of the environment' "$(SSH_AUTH_SOCK=$agent add "$ssh_url#feature/x:dir" --ssh default)" './Dockerfile ./g '
 is 'a query' "$(add "$ssh_url?branch=feature/x" --ssh "default=$agent")" "$all 2"
 is 'a context' "$("$slipway" build -q -o "$tmp/c5" --ssh "default=$agent" "$ssh_url#light:dir" >"$tmp/log" 2>&1; ls "$tmp/c5")" g
+is 'ssh with a file of a key' "$(add "$ssh_url#feature/x" --ssh "default=$tmp/ssh/key")" "$all 2"
+is 'a context by a key' "$("$slipway" build -q -o "$tmp/c6" --ssh "default=$tmp/ssh/key" "$ssh_url#light:dir" >"$tmp/log" 2>&1; ls "$tmp/c6")" g
+fails 'a key that opens nothing' 1 'denied|publickey' add "$ssh_url" --ssh "default=$tmp/ssh/host"
 done_testing
