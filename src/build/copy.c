@@ -530,7 +530,7 @@ enum sw_code sw_copy_plan_dirs(struct sw_copy *copy, struct sw_source *view, str
                                 .epoch_s = epoch_s};
     struct sw_copy_planner p = {.copy = copy, .spec = &spec};
     struct target target;
-    struct sw_node node;
+    struct sw_node node = {0};
     enum sw_code code = find_target(&p, &target, err);
     if (!code) code = sw_copy_look_at_dest(&p, target.path, &node, err);
     if (!code && node.type && node.type != SW_TAR_DIR)

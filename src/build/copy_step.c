@@ -28,7 +28,7 @@ static enum sw_code make_layer(struct sw_stage *s, struct sw_copy *copy,
     SW_SNAPSHOT_DRAFT struct sw_snapshot_draft draft = SW_SNAPSHOT_DRAFT_NONE;
     struct sw_snapshot_key snapshot_key = {
         .kind = SW_SNAPSHOT_STEP, .form = b->form, .digest = *key};
-    struct sw_snapshot made;
+    struct sw_snapshot made = {0};
     code = sw_snapshot_begin(b->tools->store, &draft, err);
     if (!code) code = sw_copy_extract(copy, &draft, remember, err);
     if (!code) code = sw_snapshot_commit(&draft, &snapshot_key, copy->bytes, copy->n, &made, err);

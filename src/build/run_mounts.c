@@ -129,7 +129,7 @@ static enum sw_code open_bind_copy(struct sw_stage *s, const struct sw_df_mount 
     SW_COPY struct sw_copy copy;
     SW_BUF struct sw_buf path;
     struct sw_source *view = NULL;
-    struct sw_node node;
+    struct sw_node node = {0};
     struct sw_snapshot_draft draft = {.dir_fd = -1, .fs_fd = -1};
     sw_copy_init(&copy);
     sw_buf_init(&path, 4096);

@@ -19,9 +19,9 @@ struct sw_http; /* a session */
 
 /* Zero stands for the default everywhere. Strings are copied. */
 struct sw_http_options {
-    const char *user_agent;      /* "slipway/VERSION" */
-    const char *ca_file;         /* PEM; NULL: SSL_CERT_FILE, else the system's bundle */
-    const char *client_cert;     /* PEM; for servers that want one */
+    const char *user_agent;  /* "slipway/VERSION" */
+    const char *ca_file;     /* PEM; NULL: SSL_CERT_FILE, else the system's bundle */
+    const char *client_cert; /* PEM; for servers that want one */
     const char *client_key;
     const char *proxy;           /* URL; NULL: http_proxy, https_proxy, all_proxy; "" for none */
     const char *const *insecure; /* NULL-terminated "host" or "host:port": certificates unchecked */

@@ -454,7 +454,7 @@ void api_request(struct request *q) {
             }
             return;
         }
-        /* A thing by its name can be changed and removed; to list and to add is the collection's. */
+        /* A thing by its name is changed or removed; to list and to add is the collection's. */
         if (c.id.len && (sw_str_is(q->x->method, "GET") || sw_str_is(q->x->method, "POST"))) {
             reply_method_not_allowed(q);
             return;

@@ -139,7 +139,9 @@ enum sw_code sw_audit_index_put(struct sw_audit_index *x, const struct sw_advdb 
         if (!go && !n && f->kind != SW_SCAN_SBOM) continue;
         for (size_t j = 0; j < f->n_packages; j++) {
             const struct sw_scan_package *p = &f->packages[j];
-            struct entry e = {.ecosystem = go ? SW_STR("Go") : n ? systems[0] : sw_arena_str(&x->arena, p->ecosystem)};
+            struct entry e = {.ecosystem = go  ? SW_STR("Go")
+                                           : n ? systems[0]
+                                               : sw_arena_str(&x->arena, p->ecosystem)};
             bool by_source = (f->kind == SW_SCAN_DPKG || f->kind == SW_SCAN_APK) && p->p.source.len;
             e.name = sw_arena_str(&x->arena, by_source ? p->p.source : p->p.name);
             enum sw_code code = content_of(db, e.ecosystem, e.name, &e.content, err);

@@ -1,4 +1,5 @@
 /* Level and SHA-256 of the output for the generated inputs: test_codec_deflate.c. */
+/* clang-format off */
     {0, "bda0043d416badc94168bc75fbe822fa8e0913494f1962dac5d2492d52d3cd71"},
     {1, "98ee338debc274b202e1a6b8ff023d2077ecc621aa877d057765dc02d403dccd"},
     {2, "fad6c5bcdda03c940028760467aded250d929cf010f5555be975bdb92e0e1f5a"},

@@ -50,7 +50,7 @@ static inline void box_make(struct box *b, const char *parent, const struct sw_u
         "sh",    "cat",      "ls",    "true", "echo", "id",   "mount",  "kill",    "sleep",
         "ps",    "mkdir",    "touch", "rm",   "nc",   "stty", "umount", "unshare", "readlink",
         "stat",  "hostname", "wget",  "ip",   "grep", "dd",   "tty",    "pwd",     "env",
-        "chown", "mknod",    "ln",    "trap", "wc",   "head", "su", "test"};
+        "chown", "mknod",    "ln",    "trap", "wc",   "head", "su",     "test"};
     memset(b, 0, sizeof *b);
     b->userns = *userns;
     snprintf(b->path, sizeof b->path, "%s/slipway-box-XXXXXX", parent);
