@@ -293,6 +293,103 @@ static void berkeley_files_are_read_and_damage_is_refused(void **state) {
     (void)!sw_rpm_parse(&a, sw_buf_str(&db), SW_STR(""), &p, &err);
 }
 
+/* --- SQLite ---------------------------------------------------------------------------------- */
+
+enum { SQLITE_PAGE = 512 };
+
+static void put_be16(struct sw_buf *b, size_t at, size_t v) {
+    b->ptr[at] = (char)(v >> 8);
+    b->ptr[at + 1] = (char)v;
+}
+
+/* A leaf of cells that stand at the end of the page, the first one last. */
+static void sqlite_leaf(struct sw_buf *db, size_t page, const struct sw_buf *cells, size_t n) {
+    size_t start = page == 0 ? 100 : page, end = page + SQLITE_PAGE;
+    db->ptr[start] = 0x0d;
+    put_be16(db, start + 3, n);
+    for (size_t i = 0; i < n; i++) {
+        end -= cells[i].len;
+        memcpy(db->ptr + end, cells[i].ptr, cells[i].len);
+        put_be16(db, start + 8 + 2 * i, end - page);
+    }
+    put_be16(db, start + 5, end - page);
+}
+
+/* A row: its number, a text or blob for each column but those that are an integer of a byte. */
+static void sqlite_row(struct sw_buf *b, int id, const struct sw_str *columns, size_t n) {
+    SW_BUF struct sw_buf types, values;
+    sw_buf_init(&types, 0);
+    sw_buf_init(&values, 0);
+    for (size_t i = 0; i < n; i++) {
+        size_t type =
+            columns[i].len == 1 ? 1 : columns[i].len * 2 + (columns[i].len > 64 ? 12 : 13);
+        if (type > 127) sw_buf_add_char(&types, (char)(0x80 | type >> 7));
+        sw_buf_add_char(&types, (char)(type & 127));
+        sw_buf_add(&values, columns[i]);
+    }
+    sw_buf_init(b, 0);
+    size_t len = 1 + types.len + values.len;
+    if (len > 127) sw_buf_add_char(b, (char)(0x80 | len >> 7));
+    sw_buf_add_char(b, (char)(len & 127));
+    sw_buf_add_char(b, (char)id);
+    sw_buf_add_char(b, (char)(1 + types.len));
+    sw_buf_add(b, sw_buf_str(&types));
+    sw_buf_add(b, sw_buf_str(&values));
+}
+
+/* The schema, Packages (root 2) with two headers, Name (root 3), an empty table (root 4). */
+static void build_sqlite(struct sw_buf *db) {
+    struct sw_buf cells[3], blob;
+    sw_buf_add_bytes(db, "SQLite format 3", 16);
+    pad(db, (size_t)4 * SQLITE_PAGE);
+    put_be16(db, 16, SQLITE_PAGE);
+    db->ptr[31] = 4;
+    const char *names[] = {"Packages", "Name", "Other"};
+    for (int i = 0; i < 3; i++) {
+        char root = (char)(i + 2);
+        struct sw_str columns[] = {SW_STR("table"), sw_str(names[i]), sw_str(names[i]),
+                                   sw_str_n(&root, 1), SW_STR("sql")};
+        sqlite_row(&cells[i], i + 1, columns, 5);
+    }
+    sqlite_leaf(db, 0, cells, 3);
+    for (int i = 0; i < 3; i++) sw_buf_done(&cells[i]);
+    sw_buf_init(&blob, 0);
+    for (int i = 0; i < 2; i++) {
+        header(&blob, i ? "large" : "small", i ? 4 : 0, 10);
+        sqlite_row(&cells[i], i + 1, (struct sw_str[]){SW_STR(""), sw_buf_str(&blob)}, 2);
+    }
+    sqlite_leaf(db, SQLITE_PAGE, cells, 2);
+    for (int i = 0; i < 2; i++) {
+        sw_buf_done(&cells[i]);
+        sqlite_row(&cells[i], i + 1, (struct sw_str[]){SW_STR("small"), SW_STR("\1")}, 2);
+    }
+    sqlite_leaf(db, (size_t)2 * SQLITE_PAGE, cells, 2);
+    sqlite_leaf(db, (size_t)3 * SQLITE_PAGE, NULL, 0);
+    for (int i = 0; i < 2; i++) sw_buf_done(&cells[i]);
+    sw_buf_done(&blob);
+}
+
+static void sqlite_files_are_read_and_damage_is_refused(void **state) {
+    (void)state;
+    SW_BUF struct sw_buf db;
+    sw_buf_init(&db, 0);
+    build_sqlite(&db);
+    expect_two(sw_buf_str(&db));
+    change_every_byte(&db);
+    /* Packages leads to the empty table: the index of names knows better. */
+    char *name = memmem(db.ptr, SQLITE_PAGE, "PackagesPackages", 16);
+    assert_non_null(name);
+    assert_int_equal(name[16], 2);
+    name[16] = 4;
+    SW_ARENA struct sw_arena a;
+    struct sw_packages p = {0};
+    struct sw_error err;
+    sw_arena_init(&a, 0);
+    assert_refused(sw_rpm_parse(&a, sw_buf_str(&db), SW_STR(""), &p, &err), SW_CORRUPT, err);
+    name[16] = 2;
+    assert_refused(sw_rpm_parse(&a, sw_buf_str(&db), SW_STR("cut log"), &p, &err), SW_CORRUPT, err);
+}
+
 static void other_files_are_no_rpm_database(void **state) {
     (void)state;
     SW_ARENA struct sw_arena a;
@@ -314,6 +411,7 @@ int main(void) {
         cmocka_unit_test(ndb_files_are_read_and_damage_is_refused),
         cmocka_unit_test(ndb_blobs_without_a_slot_are_refused),
         cmocka_unit_test(berkeley_files_are_read_and_damage_is_refused),
+        cmocka_unit_test(sqlite_files_are_read_and_damage_is_refused),
         cmocka_unit_test(other_files_are_no_rpm_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
