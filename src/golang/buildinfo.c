@@ -86,7 +86,8 @@ static enum sw_code read_pointed(struct sw_arena *a, const struct sw_object *o,
                                  size_t max, struct sw_str *ret, struct sw_error *err) {
     uint8_t head[16];
     *ret = SW_STR("");
-    if (addr == 0) return SW_OK;
+    /* An empty string stands with the variables that are zero, of which the file has no bytes. */
+    if (addr == 0 || (!sw_object_at(o, addr) && !o->cut)) return SW_OK;
     enum sw_code code = sw_object_read_at(o, s, addr, head, 2 * word, err);
     if (code) return code;
     uint64_t v[2] = {0, 0};

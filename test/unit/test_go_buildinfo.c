@@ -226,6 +226,26 @@ static void module_text_without_its_frame_is_refused(void **state) {
     assert_refused(read_info(&a, sw_buf_str(&file), &info, &err), SW_CORRUPT, err);
 }
 
+/* Before 1.18 the empty module text of GOPATH mode is a variable behind the bytes of the file. */
+static void programs_without_modules_keep_their_version(void **state) {
+    (void)state;
+    SW_BUF struct sw_buf file, data, pointer;
+    SW_ARENA struct sw_arena a;
+    struct sw_go_buildinfo info;
+    struct sw_error err;
+    sw_buf_init(&file, 0);
+    sw_buf_init(&data, 0);
+    sw_buf_init(&pointer, 0);
+    sw_arena_init(&a, 0);
+    pointer_header(&data, "go1.13.15", 8, false);
+    put(&pointer, ADDRESS + 0x10000, 8, false);
+    memcpy(data.ptr + 24, pointer.ptr, 8);
+    elf(&file, true, false, sw_buf_str(&data));
+    assert_ok(read_info(&a, sw_buf_str(&file), &info, &err), err);
+    assert_str(info.go_version, "go1.13.15");
+    assert_false(info.has_modules);
+}
+
 static void settings_are_unquoted_as_go_strings(void **state) {
     (void)state;
     SW_ARENA struct sw_arena a;
@@ -307,6 +327,7 @@ int main(void) {
         cmocka_unit_test(a_cut_file_is_no_other_program),
         cmocka_unit_test(lines_that_cannot_be_read_are_doubted),
         cmocka_unit_test(module_text_without_its_frame_is_refused),
+        cmocka_unit_test(programs_without_modules_keep_their_version),
         cmocka_unit_test(settings_are_unquoted_as_go_strings),
         cmocka_unit_test(other_programs_and_packed_ones_are_told_apart),
         cmocka_unit_test(suffixes_of_versions_are_cut),
