@@ -142,9 +142,12 @@ struct sw_str sw_go_version_clean(struct sw_str raw) {
     return x == SIZE_MAX ? raw : sw_str_sub(raw, 0, x);
 }
 
-/* False where there is more than a path, a version and a sum: a line that was not ended. */
+/* False where there is more than a path, a version and a sum: a line that was not ended; and where
+ * a byte is in it that no path has. */
 static bool take_module(struct sw_str rest, struct sw_str *path, struct sw_str *version,
                         struct sw_str *sum) {
+    for (size_t i = 0; i < rest.len; i++)
+        if ((unsigned char)rest.ptr[i] < ' ' && rest.ptr[i] != '\t') return false;
     sw_str_cut(rest, '\t', path, &rest);
     sw_str_cut(rest, '\t', version, &rest);
     return !sw_str_cut(rest, '\t', sum, &rest) && path->len;
@@ -270,8 +273,21 @@ enum sw_code sw_go_buildinfo_parse(struct sw_arena *a, struct sw_str text,
         enum sw_code code = sw_arena_check(a, "the Go module text", err);
         if (code) return code;
     }
-    info->has_modules = info->main.path.len != 0 || info->n_deps != 0 || info->path.len != 0;
+    /* Commands of the Go distribution itself have neither and need none. */
+    info->has_modules =
+        info->main.path.len != 0 || info->n_deps != 0 || sw_str_starts(info->path, SW_STR("cmd/"));
     return SW_OK;
+}
+
+static void no_name(void *context, struct sw_str package, struct sw_str symbol) {
+    (void)context, (void)package, (void)symbol;
+}
+
+/* PE files have no section that says whether they should hold build information. */
+static bool has_functions(const struct sw_object *o, const struct sw_source *s) {
+    struct sw_error ignored;
+    bool complete;
+    return sw_go_functions_read(o, s, no_name, NULL, &complete, &ignored) == SW_OK;
 }
 
 enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
@@ -290,6 +306,8 @@ enum sw_code sw_go_buildinfo_read(struct sw_arena *a, const struct sw_object *o,
                        "the program is packed by UPX; scan it before it is packed");
     if (code == SW_NOT_FOUND && own_part(o))
         return sw_fail(err, SW_CORRUPT, "the section of Go build information holds none");
+    if (code == SW_NOT_FOUND && o->format == SW_OBJECT_PE && has_functions(o, s))
+        return sw_fail(err, SW_CORRUPT, "a Go program without build information");
     if (code == SW_NOT_FOUND && o->cut)
         return sw_fail(err, SW_CORRUPT,
                        "the file is cut: it ends before the parts that its headers name");

@@ -34,7 +34,7 @@ struct sw_go_buildinfo {
     struct sw_go_module *deps;    /* arena */
     size_t n_deps;
     struct sw_pairs settings; /* -trimpath, GOOS, vcs.revision ... (1.18 and later) */
-    bool has_modules;         /* false for programs built in GOPATH mode: modules are unknown */
+    bool has_modules;         /* false where none is named, as in GOPATH mode */
     struct sw_str doubt;      /* why modules may be missing from what was read, or "" */
 };
 

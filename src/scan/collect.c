@@ -353,6 +353,17 @@ static void take_functions(struct sw_collector *c, struct sw_scan_artifact *arti
     sw_arena_done(&f.names);
 }
 
+/* Where no module is named and no package but the standard library's is linked, none is missing. */
+static bool only_standard(const struct sw_scan_functions *f) {
+    if (!f->known || !f->complete) return false;
+    for (size_t i = 0; i < f->packages.len; i++) {
+        struct sw_str first, rest;
+        sw_str_cut(f->packages.ptr[i], '/', &first, &rest);
+        if (sw_str_find(first, SW_STR(".")) != SIZE_MAX || sw_str_is(first, "_")) return false;
+    }
+    return true;
+}
+
 enum sw_code sw_collect_program(struct sw_collector *c, struct sw_str path,
                                 const struct sw_source *source, struct sw_error *err) {
     static const char *const formats[] = {"", "elf", "pe", "macho"};
@@ -378,6 +389,7 @@ enum sw_code sw_collect_program(struct sw_collector *c, struct sw_str path,
     if (!code) {
         take_buildinfo(c, artifact, &info);
         take_functions(c, artifact, &object, source);
+        if (only_standard(&artifact->functions)) artifact->modules_unknown = false;
     }
     sw_arena_done(&work);
     return settle(c, artifact, code, err);

@@ -140,7 +140,8 @@ def prepare():
         run(git + args, cwd=f"{work}/tagged")
     shutil.copytree(f"{work}/app", f"{work}/cgo")
     write(f"{work}/cgo/c.go", "package main\n\n// static int one(void) { return 1; }\nimport \"C\"\n\nfunc init() { words += string(rune(64 + C.one())) }\n")
-    write(f"{work}/gopath-mode/main.go", 'package main\n\nfunc main() { println("x") }\n')
+    write(f"{work}/gopath/src/example.org/app/main.go", 'package main\n\nimport "example.org/lib"\n\nfunc main() { println(lib.Name()) }\n')
+    write(f"{work}/gopath/src/example.org/lib/lib.go", 'package lib\n\nfunc Name() string { return "lib" }\n')
 
 
 def ways(release):
@@ -152,7 +153,7 @@ def ways(release):
     if at >= (1, 18):
         main.append(("tagged", "tagged", ["-buildvcs=true"], {}))
     if at < (1, 22):
-        main.append(("gopath-mode", "gopath-mode", [], {"GO111MODULE": "off"}))
+        main.append(("gopath-mode", "gopath/src/example.org/app", [], {"GO111MODULE": "off"}))
     if release not in thorough:
         return main
     for name in ("windows-amd64", "darwin-amd64", "darwin-arm64", "linux-arm64", "linux-386", "linux-s390x"):

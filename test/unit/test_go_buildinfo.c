@@ -206,6 +206,13 @@ static void lines_that_cannot_be_read_are_doubted(void **state) {
         parse(&a, damaged[i], &info);
         if (info.doubt.len == 0) fail_msg("nothing is doubted in: %s", damaged[i]);
     }
+    parse(&a, "dep\ty\x0b\tv1.0.0\n", &info);
+    assert_true(info.doubt.len != 0);
+    /* GOPATH mode names the package that was built, and no modules. */
+    parse(&a, "path\texample.org/app\nbuild\tGOOS=linux\n", &info);
+    assert_false(info.has_modules);
+    parse(&a, "path\tcmd/go\nbuild\tGOOS=linux\n", &info);
+    assert_true(info.has_modules);
     /* What is whole in such a text counts. */
     parse(&a, "dep\ty\tv1.0.0\th1:z=\nnew\tword\ndep\tz\tv2.0.0\th1:z=\n", &info);
     assert_int_equal(info.n_deps, 2);
