@@ -64,6 +64,7 @@ static void count_depths(const struct leaf *leaves, size_t n, unsigned count[sta
     uint16_t parent[LITLEN_SYMBOLS];
     uint8_t leaf_parents[LITLEN_SYMBOLS] = {0}; /* how many children are leaves: 0, 1, 2 */
     size_t leaf = 0, inner = 0;
+    assert(n >= 2);
     for (size_t node = 0; node + 1 < n; node++) {
         uint32_t sum = 0;
         for (int child = 0; child < 2; child++) {
